@@ -1,0 +1,31 @@
+//! Plain records of what a Linux network stack is doing.
+//!
+//! Sources (`sockeye-diag` and its neighbours) fill these records, sinks (`sockeye-ss`, JSON,
+//! recordings …) show them; neither knows the other. Nothing here opens a file or a socket.
+//!
+//! Three rules hold for every record:
+//!
+//! - **Absent is absent.** What a kernel did not tell is `None`, never 0: an old kernel's short
+//!   struct and a counter that stands at zero are different things.
+//! - **The kernel's word stands.** Values keep the kernel's units and numbering; names that this
+//!   version does not know are kept as numbers, not dropped.
+//! - **No secret is in a record.** A key is represented by its length alone.
+
+pub mod congestion;
+pub mod memory;
+pub mod name;
+pub mod socket;
+pub mod state;
+pub mod tcp_info;
+pub mod ulp;
+
+pub use congestion::{BbrInfo, CongestionInfo, DctcpInfo, VegasInfo};
+pub use memory::{MemInfo, SkMemInfo};
+pub use name::Name;
+pub use socket::{
+    CgroupId, Cookie, Endpoint, Family, Md5Signature, Protocol, Shutdown, SockOpt, Socket, Timer,
+    TimerKind,
+};
+pub use state::{State, States};
+pub use tcp_info::{EcnLayout, Field, TcpInfo};
+pub use ulp::{MptcpSubflow, TlsCipher, TlsConf, TlsInfo, TlsVersion, Ulp};

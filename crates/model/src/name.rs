@@ -1,0 +1,71 @@
+//! Short names that the kernel gives (a congestion control, an upper-layer protocol), held inline.
+//!
+//! The kernel's names are byte strings without a promise of UTF-8. They are kept as they came, and
+//! must be escaped by whoever prints them to a terminal.
+
+use std::fmt;
+
+/// A byte string of at most [`Name::CAPACITY`] bytes, stored without allocation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name {
+    len: u8,
+    bytes: [u8; Name::CAPACITY],
+}
+
+impl Name {
+    /// The longest name kept, in bytes. `TCP_CA_NAME_MAX` and `TCP_ULP_NAME_MAX`
+    /// (include/net/tcp.h) are 16 with the final NUL; a longer one is cut.
+    pub const CAPACITY: usize = 31;
+
+    /// Takes `bytes` up to the first NUL, and at most [`Name::CAPACITY`] of them.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut name = Name { len: 0, bytes: [0; Name::CAPACITY] };
+        for (to, from) in name.bytes.iter_mut().zip(bytes.iter().take_while(|b| **b != 0)) {
+            *to = *from;
+            name.len += 1;
+        }
+        name
+    }
+
+    /// The name as the kernel gave it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// True for the empty name.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.as_bytes().escape_ascii())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stops_at_the_first_nul_and_at_the_capacity() {
+        assert_eq!(Name::new(b"cubic\0junk").as_bytes(), b"cubic");
+        assert_eq!(Name::new(&[b'x'; 99]).as_bytes().len(), Name::CAPACITY);
+        assert!(Name::new(b"\0").is_empty());
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_a_terminal() {
+        assert_eq!(Name::new(b"a\x1b[2J").to_string(), r"a\x1b[2J");
+    }
+}
