@@ -1,0 +1,220 @@
+//! Network namespaces: find one, name it, and open sockets inside it.
+//!
+//! A socket belongs for life to the namespace in which it was opened, and can then be used from
+//! any thread. So nothing here moves the calling thread: [`Netns::run`] starts a helper thread,
+//! moves that one with setns(2), and hands back what it made. A process that is asked about many
+//! namespaces never has a thread of its own in the wrong one.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), sockeye_netns::Error> {
+//! let blue = sockeye_netns::Netns::find("blue")?;
+//! let listener = blue.run(|| std::net::TcpListener::bind("127.0.0.1:0"))?;
+//! # drop(listener);
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod list;
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+pub use error::Error;
+pub use list::{Named, named};
+
+/// Where ip(8) keeps the namespaces that it named (`NETNS_RUN_DIR` of iproute2).
+pub const NAMED_DIRECTORY: &str = "/run/netns";
+
+/// What tells two namespaces apart: device and inode number of the file in nsfs (namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NetnsId {
+    /// Device of the nsfs mount.
+    pub device: u64,
+    /// Inode number, as `readlink /proc/PID/ns/net` shows it.
+    pub inode: u64,
+}
+
+/// An open network namespace. It lives at least as long as this value.
+#[derive(Debug)]
+pub struct Netns {
+    file: File,
+    path: PathBuf,
+    id: NetnsId,
+}
+
+impl Netns {
+    /// The namespace of the calling thread.
+    ///
+    /// # Errors
+    /// [`Error::Open`] when /proc is not mounted.
+    pub fn current() -> Result<Netns, Error> {
+        Netns::open("/proc/thread-self/ns/net")
+    }
+
+    /// The namespace of a process.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`] when there is none with this pid, [`Error::Open`] without the right to
+    /// look (CAP_SYS_PTRACE for processes of others).
+    pub fn of_process(pid: u32) -> Result<Netns, Error> {
+        match Netns::open(format!("/proc/{pid}/ns/net")) {
+            Err(Error::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NoProcess { pid })
+            }
+            other => other,
+        }
+    }
+
+    /// The namespace that ip(8) knows under this name.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchName`], or [`Error::Open`] when its file cannot be opened.
+    pub fn of_name(name: &str) -> Result<Netns, Error> {
+        // A name with a slash, or a dot name, would leave the directory.
+        if name.is_empty() || name.contains('/') || name == "." || name == ".." {
+            return Err(Error::NoSuchName { name: name.to_owned() });
+        }
+        match Netns::open(Path::new(NAMED_DIRECTORY).join(name)) {
+            Err(Error::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NoSuchName { name: name.to_owned() })
+            }
+            other => other,
+        }
+    }
+
+    /// The namespace that a user means by `NAME|PID|PATH`: what has a slash is a path, then a name
+    /// of ip(8) counts before a process id.
+    ///
+    /// # Errors
+    /// As [`Netns::open`], [`Netns::of_name`] and [`Netns::of_process`].
+    pub fn find(target: &str) -> Result<Netns, Error> {
+        if target.contains('/') {
+            return Netns::open(target);
+        }
+        match (Netns::of_name(target), target.parse()) {
+            (Err(Error::NoSuchName { .. }), Ok(pid)) => Netns::of_process(pid),
+            (named, _) => named,
+        }
+    }
+
+    /// The namespace that a file stands for, a bind mount or a link in /proc.
+    ///
+    /// # Errors
+    /// [`Error::Open`], or [`Error::NotANetns`] for any other file.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Netns, Error> {
+        let path = path.into();
+        let open = || {
+            let file = File::open(&path)?;
+            let metadata = file.metadata()?;
+            Ok((file, NetnsId { device: metadata.dev(), inode: metadata.ino() }))
+        };
+        match open() {
+            Ok((file, id)) if is_nsfs(&file) => Ok(Netns { file, path, id }),
+            Ok(_) => Err(Error::NotANetns { path }),
+            Err(source) => Err(Error::Open { path, source }),
+        }
+    }
+
+    /// What tells this namespace from others.
+    #[must_use]
+    pub fn id(&self) -> NetnsId {
+        self.id
+    }
+
+    /// Where it was found.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `work` on a helper thread inside the namespace and hands back its result. What `work`
+    /// opens stays in the namespace, wherever it is used later.
+    ///
+    /// # Errors
+    /// [`Error::Enter`] without CAP_SYS_ADMIN or when this is no network namespace,
+    /// [`Error::Work`] with what `work` itself failed with.
+    pub fn run<T, E>(&self, work: impl FnOnce() -> Result<T, E> + Send) -> Result<T, Error>
+    where
+        T: Send,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    {
+        std::thread::scope(|scope| {
+            let helper = std::thread::Builder::new()
+                .name("netns".into())
+                .spawn_scoped(scope, || {
+                    move_into_link_name_space(self.as_fd(), Some(LinkNameSpaceType::Network))
+                        .map_err(|errno| Error::Enter {
+                            path: self.path.clone(),
+                            source: errno.into(),
+                        })?;
+                    work().map_err(|e| Error::Work { path: self.path.clone(), source: e.into() })
+                })
+                .map_err(|source| Error::Thread { source })?;
+            match helper.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+}
+
+impl AsFd for Netns {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// True for files of nsfs: what setns(2) takes.
+fn is_nsfs(file: &File) -> bool {
+    // `NSFS_MAGIC`, linux/magic.h.
+    const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
+    rustix::fs::fstatfs(file).is_ok_and(|fs| fs.f_type == NSFS_MAGIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_current_namespace_is_that_of_this_process() -> Result<(), Error> {
+        let current = Netns::current()?;
+        assert_eq!(current.id(), Netns::of_process(std::process::id())?.id());
+        assert_eq!(current.id(), Netns::find(&std::process::id().to_string())?.id());
+        assert_eq!(current.id(), Netns::find("/proc/self/ns/net")?.id());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let error = Netns::find("no-such-namespace").unwrap_err().to_string();
+        assert!(error.contains("no-such-namespace") && error.contains("ip netns"), "{error}");
+        // The largest pid of a 64-bit kernel is 4194304.
+        assert!(matches!(Netns::find("4194305"), Err(Error::NoProcess { pid: 4_194_305 })));
+        assert!(matches!(Netns::of_name("../self"), Err(Error::NoSuchName { .. })));
+        assert!(matches!(Netns::open("/etc/passwd"), Err(Error::NotANetns { .. })));
+        assert!(matches!(Netns::open("/no/such/file"), Err(Error::Open { .. })));
+    }
+
+    #[test]
+    fn work_runs_in_the_namespace_and_leaves_this_thread_where_it_was() -> Result<(), Error> {
+        let before = Netns::current()?;
+        let inside = before.run(Netns::current)?;
+        assert_eq!(inside.id(), before.id());
+        assert_eq!(Netns::current()?.id(), before.id());
+        let failed = before.run(|| Err::<(), _>("cannot")).unwrap_err();
+        assert!(matches!(failed, Error::Work { .. }), "{failed}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_namespace_of_another_kind_cannot_be_entered() -> Result<(), Error> {
+        let mount = Netns::open("/proc/self/ns/mnt")?;
+        assert!(matches!(mount.run(|| Ok::<_, Error>(())), Err(Error::Enter { .. })));
+        Ok(())
+    }
+}
