@@ -1,0 +1,31 @@
+//! Test networks: what sockeye's live tests and benchmarks are run against.
+//!
+//! Everything here happens in network namespaces that the test made, never in the host's own, and is
+//! taken down on drop, after a panic too. Tests need root and Debian's `iproute2` (`ip`, `ss`).
+//!
+//! - [`Namespace`]: a network of its own, with veth pairs, addresses and neighbours;
+//! - [`Population`]: one socket of each kind that a test can make, in each TCP state;
+//! - [`crowd`]: many thousand connections, held by several processes, and churn beside them;
+//! - [`Recording`] and [`synthetic`]: netlink messages in the form that `TCPDIAG_FILE` names, recorded
+//!   from the kernel or built for what this kernel cannot produce;
+//! - [`terminal`]: a program's output on a terminal of a given width;
+//! - [`measure`]: a program's time and peak memory.
+
+pub mod crowd;
+pub mod measure;
+mod namespace;
+mod population;
+mod recording;
+pub mod synthetic;
+pub mod terminal;
+
+pub use namespace::{Namespace, veth};
+pub use population::Population;
+pub use recording::Recording;
+
+use std::io;
+
+/// An I/O error that also says what was being done.
+fn failed(what: impl std::fmt::Display, error: impl std::fmt::Display) -> io::Error {
+    io::Error::other(format!("{what}: {error}"))
+}
