@@ -1,0 +1,395 @@
+//! The command line: what was written, and what it comes to.
+//!
+//! The grammar is that of C's `getopt_long`: letters in clusters, long flags cut short as long as
+//! they stay unambiguous, flags behind operands unless `POSIXLY_CORRECT` is set, `--` before
+//! operands. The order of flags matters where it does in `ss`.
+
+use std::ffi::{OsStr, OsString};
+
+use lexopt::Arg;
+use sockeye_model::{Family, State, States};
+
+use crate::environment::Lookup;
+use crate::flags::{Does, FLAGS, Flag};
+use crate::states;
+use crate::version::Version;
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
+    Help(Version),
+    ShowVersion(Version),
+    List(Box<Options>),
+}
+
+/// Sockets to be listed, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Options {
+    pub(crate) version: Version,
+    pub(crate) tcp: bool,
+    pub(crate) udp: bool,
+    /// More tables would be shown by `ss`: which, in words.
+    pub(crate) missing_tables: Option<&'static str>,
+    pub(crate) states: States,
+    /// Families whose sockets are shown.
+    pub(crate) ipv4: bool,
+    pub(crate) ipv6: bool,
+    /// The only family asked for by netlink; of `-4` and `-6`, the last.
+    pub(crate) preferred: Option<Family>,
+    pub(crate) numeric: bool,
+    pub(crate) resolve: bool,
+    pub(crate) options: bool,
+    pub(crate) details: bool,
+    pub(crate) memory: bool,
+    pub(crate) tcp_info: bool,
+    pub(crate) processes: bool,
+    pub(crate) tos: bool,
+    pub(crate) cgroup: bool,
+    pub(crate) sockopt: bool,
+    pub(crate) no_header: bool,
+    pub(crate) no_queues: bool,
+    pub(crate) oneline: bool,
+    /// `-D`
+    pub(crate) dump: Option<OsString>,
+}
+
+/// Wrong usage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UsageError {
+    #[error("{0} is no flag of iproute2-{version}'s ss: see --help", version = .1.number())]
+    Unknown(String, Version),
+    #[error("--{0} may mean {1}: write more of it")]
+    Ambiguous(String, String),
+    #[error("{0} ({1}) is not available in this version of sockeye")]
+    Later(String, &'static str),
+    #[error("{0}")]
+    Grammar(String),
+    #[error("no iproute2 version {0:?} is known here: {from} takes 6.1 or 7.1", from = .1)]
+    Version(OsString, &'static str),
+    #[error("`{0}` wants the name of a state behind it")]
+    NoState(&'static str),
+    #[error("{0:?} is no state: see --help for their names")]
+    State(OsString),
+    #[error(
+        "{0:?}: filter expressions are not available in this version of sockeye; \
+         `state` and `exclude` are"
+    )]
+    Filter(OsString),
+    #[error("-D writes TCP's answers, and TCP is not among the tables chosen: add -t")]
+    DumpWithoutTcp,
+}
+
+/// The value of `--iproute2`, else `SOCKEYE_IPROUTE2`, else the newest version. It is looked for
+/// first, since it decides which flags there are.
+fn chosen_version(args: &[OsString], variable: Lookup<'_>) -> Result<Version, UsageError> {
+    let mut chosen = None;
+    let mut args = args.iter().take_while(|arg| *arg != "--");
+    while let Some(arg) = args.next() {
+        if arg == "--iproute2" {
+            chosen = args.next().map(OsString::as_os_str);
+        } else if let Some(value) = arg.to_str().and_then(|arg| arg.strip_prefix("--iproute2=")) {
+            chosen = Some(OsStr::new(value));
+        }
+    }
+    if let Some(value) = chosen {
+        return Version::from_number(value)
+            .ok_or_else(|| UsageError::Version(value.to_owned(), "--iproute2"));
+    }
+    match variable("SOCKEYE_IPROUTE2").filter(|value| !value.is_empty()) {
+        None => Ok(Version::default()),
+        Some(value) => {
+            Version::from_number(&value).ok_or(UsageError::Version(value, "SOCKEYE_IPROUTE2"))
+        }
+    }
+}
+
+fn short_flag(letter: char, version: Version) -> Result<&'static Flag, UsageError> {
+    FLAGS
+        .iter()
+        .find(|flag| flag.short == Some(letter) && flag.is_in(version))
+        .ok_or_else(|| UsageError::Unknown(format!("-{letter}"), version))
+}
+
+/// The flag of that name, or the only one of `ss` whose name begins so.
+fn long_flag(word: &str, version: Version) -> Result<&'static Flag, UsageError> {
+    let words = || {
+        FLAGS
+            .iter()
+            .filter(|flag| flag.is_in(version))
+            .flat_map(|flag| flag.long.iter().map(move |word| (*word, flag)))
+    };
+    if let Some((_, flag)) = words().find(|(known, _)| *known == word) {
+        return Ok(flag);
+    }
+    let begun =
+        || words().filter(|(known, flag)| known.starts_with(word) && flag.does != Does::Iproute2);
+    let mut found: Option<&'static Flag> = None;
+    for (_, flag) in begun() {
+        if found.is_some_and(|found| !std::ptr::eq(found, flag)) {
+            let names: Vec<_> = begun().map(|(known, _)| format!("--{known}")).collect();
+            return Err(UsageError::Ambiguous(word.to_owned(), names.join(", ")));
+        }
+        found = Some(flag);
+    }
+    found.ok_or_else(|| UsageError::Unknown(format!("--{word}"), version))
+}
+
+/// Reads the command line (without the program's name).
+pub(crate) fn parse(args: Vec<OsString>, variable: Lookup<'_>) -> Result<Request, UsageError> {
+    let version = chosen_version(&args, variable)?;
+    let in_order = variable("POSIXLY_CORRECT").is_some();
+    let grammar = |error: lexopt::Error| UsageError::Grammar(error.to_string());
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut options = Options { version, ..Options::default() };
+    let mut wanted = Wanted::default();
+    let mut operands = Vec::new();
+    while let Some(arg) = parser.next().map_err(grammar)? {
+        let flag = match arg {
+            Arg::Value(operand) => {
+                operands.push(operand);
+                if in_order {
+                    operands.extend(parser.raw_args().map_err(grammar)?);
+                }
+                continue;
+            }
+            Arg::Short(letter) => short_flag(letter, version)?,
+            Arg::Long(word) => long_flag(word, version)?,
+        };
+        let value = match flag.value {
+            Some(_) => Some(parser.value().map_err(grammar)?),
+            None => None,
+        };
+        match flag.does {
+            Does::Help => return Ok(Request::Help(version)),
+            Does::ShowVersion => return Ok(Request::ShowVersion(version)),
+            Does::Later => return Err(UsageError::Later(flag.spelling(), flag.doc)),
+            does => wanted.apply(does, value, &mut options),
+        }
+    }
+    wanted.operands(&operands, version)?;
+    wanted.settle(&mut options)?;
+    Ok(Request::List(Box::new(options)))
+}
+
+/// States and tables before they are settled.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// What flags and operands said; empty when they said nothing.
+    states: States,
+    /// A `state` or `exclude` was seen.
+    states_named: bool,
+}
+
+impl Wanted {
+    fn apply(&mut self, does: Does, value: Option<OsString>, options: &mut Options) {
+        let version = options.version;
+        match does {
+            Does::Numeric => options.numeric = true,
+            Does::Resolve => options.resolve = true,
+            Does::All => self.states = states::all(version),
+            Does::Listening => self.states = states::LISTENING,
+            Does::BoundInactive => self.states = States::only(State::BoundInactive),
+            Does::Options => options.options = true,
+            Does::Extended => (options.options, options.details) = (true, true),
+            Does::Memory => options.memory = true,
+            Does::Processes => options.processes = true,
+            Does::Info => options.tcp_info = true,
+            Does::Tos => options.tos = true,
+            Does::Cgroup => options.cgroup = true,
+            Does::Sockopt => options.sockopt = true,
+            Does::Ipv4 => (options.ipv4, options.preferred) = (true, Some(Family::Inet)),
+            Does::Ipv6 => (options.ipv6, options.preferred) = (true, Some(Family::Inet6)),
+            Does::Tcp => options.tcp = true,
+            Does::Udp => options.udp = true,
+            Does::NoHeader => options.no_header = true,
+            Does::NoQueues => options.no_queues = true,
+            Does::Oneline => options.oneline = true,
+            Does::Dump => options.dump = value,
+            // Settled before, or ending the parsing.
+            Does::Iproute2 | Does::Help | Does::ShowVersion | Does::Later => {}
+        }
+    }
+
+    /// `state X`, `exclude X`, `excl X`, and then an expression.
+    fn operands(&mut self, operands: &[OsString], version: Version) -> Result<(), UsageError> {
+        let mut operands = operands.iter();
+        while let Some(operand) = operands.next() {
+            let exclude = match operand.to_str() {
+                Some("state") => None,
+                Some("exclude") => Some("exclude"),
+                Some("excl") => Some("excl"),
+                _ => return Err(UsageError::Filter(operand.clone())),
+            };
+            let name = operands.next().ok_or(UsageError::NoState(exclude.unwrap_or("state")))?;
+            let named = states::named(name.as_encoded_bytes(), version)
+                .ok_or_else(|| UsageError::State(name.clone()))?;
+            if !self.states_named {
+                let none = exclude.is_none();
+                self.states = if none { States::NONE } else { states::all(version) };
+            }
+            self.states = match exclude {
+                None => self.states.with(named),
+                Some(_) => self.states.without(named),
+            };
+            self.states_named = true;
+        }
+        Ok(())
+    }
+
+    /// Fills in what was not said.
+    fn settle(&self, options: &mut Options) -> Result<(), UsageError> {
+        let version = options.version;
+        let family_named = options.ipv4 || options.ipv6;
+        let tables_named = options.tcp || options.udp;
+        let default = if options.udp && !options.tcp && !family_named {
+            States::only(State::Established)
+        } else {
+            states::connected_by_default(version)
+        };
+        options.states = if self.states.is_empty() { default } else { self.states };
+        if !tables_named {
+            (options.tcp, options.udp) = (true, true);
+            options.missing_tables = Some(match (family_named, version) {
+                (true, Version::V6_1) => "raw, MPTCP, SCTP and DCCP",
+                (true, Version::V7_1) => "raw, MPTCP and SCTP",
+                (false, Version::V6_1) => {
+                    "netlink, packet, Unix, raw, MPTCP, SCTP, DCCP, vsock and XDP"
+                }
+                (false, Version::V7_1) => "netlink, packet, Unix, raw, MPTCP, SCTP, vsock and XDP",
+            });
+        }
+        if !family_named {
+            (options.ipv4, options.ipv6) = (true, true);
+        }
+        if options.dump.is_some() && !options.tcp {
+            return Err(UsageError::DumpWithoutTcp);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Request, UsageError> {
+        parse(line.split_whitespace().map(OsString::from).collect(), &|_| None)
+    }
+
+    fn listed(line: &str) -> Options {
+        match parsed(line) {
+            Ok(Request::List(options)) => *options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn letters_cluster_and_long_flags_are_cut_short() {
+        assert_eq!(listed("-tanH"), listed("--tcp --all --num --no-h"));
+        assert_eq!(listed("-tDx"), listed("--tcp --diag=x"));
+        assert_eq!(listed("-tD x"), listed("--di x --tcp"));
+    }
+
+    #[test]
+    fn what_may_mean_two_flags_is_refused() {
+        assert_eq!(
+            parsed("--no").unwrap_err().to_string(),
+            "--no may mean --no-header, --no-queues: write more of it"
+        );
+        assert!(listed("--iproute2 6.1 --no").no_header);
+        // Two words for one flag are one flag, as `--context` is one beside `--contexts`.
+        assert!(matches!(parsed("--con"), Err(UsageError::Ambiguous(..))));
+        assert!(matches!(parsed("--context"), Err(UsageError::Later(..))));
+    }
+
+    #[test]
+    fn flags_behind_operands_count_unless_posixly_correct() {
+        assert!(listed("-t state established -n").numeric);
+        let posix: Lookup<'_> = &|name| (name == "POSIXLY_CORRECT").then(OsString::new);
+        let args = ["-t", "state", "established", "-n"].map(OsString::from).to_vec();
+        assert!(matches!(parse(args, posix), Err(UsageError::Filter(_))));
+        assert!(matches!(parsed("-t -- -n"), Err(UsageError::Filter(_))));
+    }
+
+    #[test]
+    fn the_last_flag_of_states_wins() {
+        assert_eq!(listed("-t -a -l").states, states::LISTENING);
+        assert_eq!(listed("-t -l -a").states, States(0x3fff));
+        assert_eq!(listed("-t -a -B").states, States(1 << 13));
+    }
+
+    #[test]
+    fn named_states_replace_flags_and_add_up() {
+        assert_eq!(listed("-t -a state listening").states, States(1 << 10));
+        assert_eq!(listed("-t state listening state closed").states, states::LISTENING);
+        assert_eq!(listed("-t -l exclude established").states, States(0x3ffd));
+        assert_eq!(listed("-t state connected excl time-wait").states, States(0x3b3f));
+        // Nothing left counts as nothing said.
+        assert_eq!(listed("-t state closed exclude closed").states, States(0x3b37));
+        assert!(matches!(parsed("-t state"), Err(UsageError::NoState("state"))));
+        assert!(matches!(parsed("-t state open"), Err(UsageError::State(_))));
+    }
+
+    #[test]
+    fn states_by_default_depend_on_the_tables() {
+        assert_eq!(listed("-t").states, States(0x3b37));
+        assert_eq!(listed("-u").states, States(1 << 1));
+        assert_eq!(listed("-tu").states, States(0x3b37));
+        assert_eq!(listed("-u -4").states, States(0x3b37));
+        assert_eq!(listed("--iproute2=6.1 -t").states, States(0xb37));
+    }
+
+    #[test]
+    fn of_two_families_the_last_is_asked_for() {
+        let both = listed("-t -4 -6");
+        assert_eq!((both.ipv4, both.ipv6, both.preferred), (true, true, Some(Family::Inet6)));
+        assert_eq!(listed("-t -6 -4").preferred, Some(Family::Inet));
+        assert_eq!(listed("-t").preferred, None);
+    }
+
+    #[test]
+    fn tables_that_are_not_shown_yet_are_named() {
+        assert_eq!(listed("-t").missing_tables, None);
+        assert!(listed("").missing_tables.unwrap().starts_with("netlink"));
+        assert!(listed("-4").missing_tables.unwrap().starts_with("raw"));
+        assert!(listed("-4").tcp && listed("-4").udp);
+    }
+
+    #[test]
+    fn the_version_decides_which_flags_there_are() {
+        assert!(matches!(parsed("-tQ --iproute2 6.1"), Err(UsageError::Unknown(..))));
+        assert!(matches!(parsed("-d"), Err(UsageError::Unknown(..))));
+        assert!(matches!(parsed("-d --iproute2 6.1"), Err(UsageError::Later(..))));
+        assert!(matches!(parsed("--iproute2 5.0"), Err(UsageError::Version(..))));
+        // It is found in full only, so in full only it is taken.
+        assert!(matches!(parsed("--iproute 6.1"), Err(UsageError::Unknown(..))));
+        let old: Lookup<'_> = &|name| (name == "SOCKEYE_IPROUTE2").then(|| "6.1".into());
+        let Ok(Request::List(options)) = parse(vec!["-t".into()], old) else { panic!() };
+        assert_eq!(options.version, Version::V6_1);
+    }
+
+    #[test]
+    fn wrong_usage_says_what_is_wrong() {
+        for (line, message) in [
+            ("-j", "-j is no flag of iproute2-7.1's ss: see --help"),
+            ("--json", "--json is no flag of iproute2-7.1's ss: see --help"),
+            ("-x", "-x, --unix (Unix sockets) is not available in this version of sockeye"),
+            (
+                "-t dport = 80",
+                "\"dport\": filter expressions are not available in this version of sockeye; \
+                 `state` and `exclude` are",
+            ),
+            ("-u -D x", "-D writes TCP's answers, and TCP is not among the tables chosen: add -t"),
+        ] {
+            assert_eq!(parsed(line).unwrap_err().to_string(), message);
+        }
+        assert!(parsed("--tcp=1").is_err());
+        assert!(parsed("-D").is_err());
+    }
+
+    #[test]
+    fn help_and_version_end_the_command_line() {
+        assert_eq!(parsed("-t -h -x"), Ok(Request::Help(Version::V7_1)));
+        assert_eq!(parsed("-v --iproute2 6.1"), Ok(Request::ShowVersion(Version::V6_1)));
+    }
+}

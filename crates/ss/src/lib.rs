@@ -1,0 +1,151 @@
+//! The command line and the bytes of iproute2's `ss`, as a library.
+//!
+//! [`run`] takes the arguments of `ss` and prints what `ss` prints: rows, header and widths byte for
+//! byte, on a terminal and in a pipe, for the release of iproute2 that is asked for ([`Version`]).
+//! Help and error texts are its own. What it does otherwise on purpose, and how the releases
+//! differ, is told in `docs/ss.md`.
+//!
+//! It promises:
+//!
+//! - no byte of a name from outside reaches a terminal raw;
+//! - a failure is said on standard error, and is the exit status (1; 2 for wrong usage, 3 where
+//!   something is known to be missing);
+//! - a closed pipe ends it quietly;
+//! - memory does not grow with the number of sockets, and nothing is allocated a row.
+
+mod args;
+mod chunks;
+mod columns;
+mod environment;
+mod escape;
+mod flags;
+mod help;
+mod inet;
+mod number;
+mod outcome;
+mod proc;
+mod resolve;
+mod states;
+mod tables;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
+
+pub use version::Version;
+
+use args::{Options, Request};
+use columns::{Columns, Hidden};
+use environment::{Lookup, Screen};
+use escape::Escape;
+use inet::{Rows, Shown};
+use outcome::Outcome;
+use resolve::Names;
+use tcp::Style;
+
+/// Runs `ss` with these arguments (without the program's name) and gives the exit status.
+/// `program` is what its messages begin with.
+pub fn run(program: &str, args: impl IntoIterator<Item = OsString>) -> u8 {
+    let stdout = io::stdout().lock();
+    let screen = Screen::of(&stdout);
+    let mut stderr = io::stderr().lock();
+    let variable: Lookup<'_> = &|name| std::env::var_os(name);
+    // The standard library's handle would look for line ends in all that passes.
+    let mut unbuffered = match stdout.as_fd().try_clone_to_owned() {
+        Ok(descriptor) => File::from(descriptor),
+        Err(error) => {
+            let _ = writeln!(stderr, "{program}: no standard output: {error}");
+            return outcome::FAILED;
+        }
+    };
+    run_with(program, args, variable, screen, &mut unbuffered, &mut stderr)
+}
+
+/// [`run`] with everything that it depends on handed in.
+fn run_with(
+    program: &str,
+    args: impl IntoIterator<Item = OsString>,
+    variable: Lookup<'_>,
+    screen: Screen,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> u8 {
+    let request = match args::parse(args.into_iter().collect(), variable) {
+        Ok(request) => request,
+        Err(error) => {
+            let _ = writeln!(stderr, "{program}: {error}");
+            return outcome::USAGE;
+        }
+    };
+    let mut outcome = Outcome::default();
+    let done = match request {
+        Request::Help(version) => stdout.write_all(help::text(program, version).as_bytes()),
+        Request::ShowVersion(version) => {
+            stdout.write_all(help::version(program, version).as_bytes())
+        }
+        Request::List(options) if options.dump.is_some() => {
+            tables::record(&options, stdout, &mut outcome)
+        }
+        Request::List(options) => list(&options, variable, screen, stdout, &mut outcome),
+    };
+    match done {
+        Ok(()) => {}
+        // Who reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return outcome::DONE,
+        Err(error) => outcome.failed(format_args!("cannot write the output: {error}")),
+    }
+    outcome.finish(program, stderr)
+}
+
+fn list(
+    options: &Options,
+    variable: Lookup<'_>,
+    screen: Screen,
+    stdout: &mut dyn Write,
+    outcome: &mut Outcome,
+) -> io::Result<()> {
+    let version = options.version;
+    if let Some(tables) = options.missing_tables {
+        outcome.incomplete(format_args!(
+            "TCP and UDP sockets alone are shown; {tables} sockets are not available in this \
+             version of sockeye"
+        ));
+    }
+    if options.processes {
+        outcome.incomplete(format_args!(
+            "-p: which processes hold a socket is not available in this version of sockeye"
+        ));
+    }
+    let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
+    let hidden = Hidden {
+        netid: options.missing_tables.is_none() && !(options.tcp && options.udp),
+        state: options.states.0.count_ones() == 1,
+        queues: options.no_queues,
+        process: !options.processes,
+    };
+    let out = BufWriter::with_capacity(1 << 16, stdout);
+    let mut rows = Rows {
+        columns: Columns::new(out, version, hidden, screen.width(version, variable)),
+        names: Names::new(options.numeric, options.resolve, escape, variable),
+        shown: Shown {
+            details: options.details,
+            memory: options.memory,
+            tcp_info: options.tcp_info,
+            tos: options.tos,
+            cgroup: options.cgroup,
+            sockopt: options.sockopt,
+            oneline: options.oneline,
+            style: Style { version, numeric: options.numeric, options: options.options, escape },
+        },
+    };
+    if !options.no_header {
+        rows.columns.header()?;
+    }
+    tables::list(options, variable, &mut rows, outcome)?;
+    rows.columns.finish()
+}

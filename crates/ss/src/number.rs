@@ -1,0 +1,297 @@
+//! Numbers as C's `printf` writes them, without `format!` on the way.
+//!
+//! `ss` prints durations and rates with `%g`, `%.3g`, `%.1f` and `%.0f`: the exact value of the
+//! double, rounded to the decimals asked for, a tie to the even digit. Most values are settled by
+//! one multiplication whose error is known to be too small to matter; the rest goes to the
+//! standard library's exact conversion.
+
+use std::io::Write;
+
+/// Appends `value` in decimal (`%llu`).
+#[inline]
+pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
+    let mut value = value.into();
+    let mut digits = [0_u8; 20];
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        // Less than 10, which fits.
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+        start -= 1;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+/// Appends `value` in decimal (`%d`).
+#[inline]
+pub(crate) fn signed(out: &mut Vec<u8>, value: i32) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    unsigned(out, value.unsigned_abs());
+}
+
+/// Appends `value` in hexadecimal, with at least `width` digits (`%llx`, `%04x`).
+pub(crate) fn hex(out: &mut Vec<u8>, value: impl Into<u64>, width: u32) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let value = value.into();
+    let significant = (u64::BITS - value.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..significant.max(width)).rev() {
+        let digit = value.checked_shr(4 * place).unwrap_or(0) & 0xf;
+        out.push(DIGITS.get(digit as usize).copied().unwrap_or(b'0'));
+    }
+}
+
+/// Appends `value` in hexadecimal after `0x`, but 0 as `0` (`%#x`).
+pub(crate) fn prefixed_hex(out: &mut Vec<u8>, value: u32) {
+    if value != 0 {
+        out.extend_from_slice(b"0x");
+    }
+    hex(out, value, 1);
+}
+
+/// Appends `value / 1000` (`%g` of the quotient as a double).
+#[inline]
+pub(crate) fn thousandths(out: &mut Vec<u8>, value: u32) {
+    if value >= 1_000_000 {
+        return general(out, f64::from(value) / 1000.0, 6);
+    }
+    // At most six digits: all of them are printed, and no rounding happens.
+    unsigned(out, value / 1000);
+    let fraction = value % 1000;
+    if fraction != 0 {
+        let digits = [fraction / 100, fraction / 10 % 10, fraction % 10];
+        let kept = digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| last + 1);
+        out.push(b'.');
+        // Each less than 10, which fits.
+        out.extend(digits.iter().take(kept).map(|digit| b'0' + *digit as u8));
+    }
+}
+
+/// Powers of ten that a double holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+/// How near to a tie a scaled value may lie before the exact conversion decides. The scaled values
+/// are below 10^8 and wrong by one rounding, 10^-8 at most.
+const DOUBT: f64 = 1e-6;
+
+/// The nearest integer to a `scaled` value below 10^8, `None` when that is too near to call.
+#[inline]
+fn nearest(scaled: f64) -> Option<u64> {
+    let whole = scaled.floor();
+    let fraction = scaled - whole;
+    if (fraction - 0.5).abs() < DOUBT {
+        return None;
+    }
+    Some(whole as u64 + u64::from(fraction > 0.5))
+}
+
+/// Appends `value` with `precision` significant digits at most (`%.*g`). The value must be finite
+/// and not negative, the precision between 1 and 6.
+pub(crate) fn general(out: &mut Vec<u8>, value: f64, precision: u32) {
+    if value == 0.0 {
+        return out.push(b'0');
+    }
+    let (digits, exponent) =
+        fast_digits(value, precision).unwrap_or_else(|| exact_digits(value, precision));
+    place(out, digits, exponent, precision);
+}
+
+/// The first `precision` digits of `value` as a number, and the power of ten of the first of them.
+fn fast_digits(value: f64, precision: u32) -> Option<(u64, i32)> {
+    let exponent = POWERS.iter().rposition(|power| *power <= value)?;
+    // The next power is needed as a bound.
+    POWERS.get(exponent + 1)?;
+    let wanted = precision as usize - 1;
+    let scaled = if exponent <= wanted {
+        value * POWERS.get(wanted - exponent)?
+    } else {
+        value / POWERS.get(exponent - wanted)?
+    };
+    let digits = nearest(scaled)?;
+    // At most 22, which fits.
+    let exponent = exponent as i32;
+    if digits >= 10_u64.pow(precision) {
+        Some((digits / 10, exponent + 1))
+    } else {
+        Some((digits, exponent))
+    }
+}
+
+/// The same from the standard library, which rounds exactly.
+fn exact_digits(value: f64, precision: u32) -> (u64, i32) {
+    let text = format!("{value:.*e}", precision as usize - 1);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let digits = mantissa
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    (digits, exponent.parse().unwrap_or(0))
+}
+
+/// Writes `precision` digits, the first of which counts `10^exponent`, as `%g` lays them out.
+fn place(out: &mut Vec<u8>, mut digits: u64, exponent: i32, precision: u32) {
+    let mut count = precision;
+    while count > 1 && digits.is_multiple_of(10) {
+        digits /= 10;
+        count -= 1;
+    }
+    let mut text = [0_u8; 20];
+    let mut rest = digits;
+    for byte in text.iter_mut().take(count as usize).rev() {
+        // Less than 10, which fits.
+        *byte = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let text = text.get(..count as usize).unwrap_or_default();
+
+    if exponent < -4 || exponent >= precision as i32 {
+        let (first, others) = text.split_at(1);
+        out.extend_from_slice(first);
+        if !others.is_empty() {
+            out.push(b'.');
+            out.extend_from_slice(others);
+        }
+        out.push(b'e');
+        out.push(if exponent < 0 { b'-' } else { b'+' });
+        if exponent.unsigned_abs() < 10 {
+            out.push(b'0');
+        }
+        unsigned(out, exponent.unsigned_abs());
+    } else if exponent < 0 {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + exponent.unsigned_abs() as usize - 1, b'0');
+        out.extend_from_slice(text);
+    } else {
+        let before = exponent.unsigned_abs() as usize + 1;
+        out.extend_from_slice(text.get(..before).unwrap_or(text));
+        out.resize(out.len() + before.saturating_sub(text.len()), b'0');
+        if let Some(after @ [_, ..]) = text.get(before..) {
+            out.push(b'.');
+            out.extend_from_slice(after);
+        }
+    }
+}
+
+/// Appends `value` without decimals (`%.0f`). It must not be negative.
+pub(crate) fn whole(out: &mut Vec<u8>, value: f64) {
+    let rounded = value.round_ties_even();
+    if rounded < 1e19 {
+        unsigned(out, rounded as u64);
+    } else {
+        // A vector takes everything that is written to it.
+        let _ = write!(out, "{rounded:.0}");
+    }
+}
+
+/// Appends `value` with one decimal (`%.1f`). It must not be negative.
+pub(crate) fn tenths(out: &mut Vec<u8>, value: f64) {
+    let scaled = value * 10.0;
+    match nearest(scaled).filter(|_| scaled < 1e8) {
+        Some(tenths) => {
+            unsigned(out, tenths / 10);
+            // Less than 10, which fits.
+            out.extend_from_slice(&[b'.', b'0' + (tenths % 10) as u8]);
+        }
+        // A vector takes everything that is written to it.
+        None => drop(write!(out, "{value:.1}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// `%.*g` by way of the standard library's exact conversion.
+    fn expected(value: f64, precision: u32) -> String {
+        let (digits, exponent) = exact_digits(value, precision);
+        text(|out| place(out, digits, exponent, precision))
+    }
+
+    #[test]
+    fn general_prints_what_c_prints() {
+        // Each pair as C's printf gave it.
+        for (value, precision, c) in [
+            (0.0, 6, "0"),
+            (0.001, 6, "0.001"),
+            (0.0001, 6, "0.0001"),
+            (0.00001, 6, "1e-05"),
+            (0.000_123_456_789, 6, "0.000123457"),
+            (204.8, 6, "204.8"),
+            (1_000_000.0, 6, "1e+06"),
+            (999_999.5, 6, "1e+06"),
+            (999_999.4, 6, "999999"),
+            (4_294_967.295, 6, "4.29497e+06"),
+            (1.953_125, 6, "1.95312"),
+            (999.999, 3, "1e+03"),
+            (999.4, 3, "999"),
+            (1.005, 3, "1"),
+            (12.5, 3, "12.5"),
+            (0.5, 3, "0.5"),
+            (2.5, 1, "2"),
+            (1e25, 3, "1e+25"),
+        ] {
+            assert_eq!(text(|out| general(out, value, precision)), c, "{value} {precision}");
+        }
+    }
+
+    #[test]
+    fn other_forms_print_what_c_prints() {
+        assert_eq!(text(|out| whole(out, 0.5)), "0");
+        assert_eq!(text(|out| whole(out, 1.5)), "2");
+        assert_eq!(text(|out| whole(out, 147_573_952_589_676_412_928.0)), "147573952589676412928");
+        assert_eq!(text(|out| tenths(out, 0.25)), "0.2");
+        assert_eq!(text(|out| tenths(out, 0.35)), "0.3");
+        assert_eq!(text(|out| tenths(out, 102.325_581)), "102.3");
+        assert_eq!(text(|out| tenths(out, 1e20)), "100000000000000000000.0");
+        assert_eq!(text(|out| hex(out, 0x1a2_u32, 4)), "01a2");
+        assert_eq!(text(|out| hex(out, 0_u32, 1)), "0");
+        assert_eq!(text(|out| hex(out, u64::MAX, 4)), "ffffffffffffffff");
+        assert_eq!(text(|out| prefixed_hex(out, 0)), "0");
+        assert_eq!(text(|out| prefixed_hex(out, 0x10)), "0x10");
+        assert_eq!(text(|out| signed(out, i32::MIN)), "-2147483648");
+        assert_eq!(text(|out| unsigned(out, u64::MAX)), "18446744073709551615");
+    }
+
+    proptest! {
+        #[test]
+        fn fast_digits_agree_with_exact_ones(bits: u64, precision in 1_u32..=6) {
+            let value = f64::from_bits(bits & !(1 << 63));
+            prop_assume!(value.is_finite() && value != 0.0);
+            prop_assert_eq!(text(|out| general(out, value, precision)), expected(value, precision));
+        }
+
+        #[test]
+        fn rates_agree_with_exact_ones(value in 0.001_f64..1e13, precision in 1_u32..=6) {
+            prop_assert_eq!(text(|out| general(out, value, precision)), expected(value, precision));
+        }
+
+        #[test]
+        fn thousandths_are_the_quotients_digits(value: u32, small in 0_u32..2_000_000) {
+            for value in [value, small] {
+                let quotient = f64::from(value) / 1000.0;
+                prop_assert_eq!(text(|out| thousandths(out, value)), text(|out| general(out, quotient, 6)));
+            }
+        }
+
+        #[test]
+        fn fixed_forms_agree_with_the_standard_library(value in 0.0_f64..1e21, ratio in 0.0_f64..200.0) {
+            prop_assert_eq!(text(|out| whole(out, value)), format!("{value:.0}"));
+            prop_assert_eq!(text(|out| tenths(out, value)), format!("{value:.1}"));
+            prop_assert_eq!(text(|out| tenths(out, ratio)), format!("{ratio:.1}"));
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Names for numbers: services, hosts, interfaces, control groups.
+//!
+//! Each number is looked up once and remembered, a failure too. Nothing is looked up before a row
+//! needs it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::net::{AddressFamily, SocketType, netdevice, socket};
+use sockeye_model::{CgroupId, Protocol};
+
+use crate::environment::{Lookup, proc_file};
+use crate::escape::Escape;
+use crate::number;
+
+/// Names found so far.
+#[derive(Debug)]
+pub(crate) struct Names {
+    services: Option<Services>,
+    hosts: Option<HashMap<IpAddr, Option<String>>>,
+    interfaces: HashMap<u32, Vec<u8>>,
+    cgroups: Option<HashMap<u64, Vec<u8>>>,
+    escape: Escape,
+}
+
+impl Names {
+    /// Services are looked up unless `numeric`, hosts if `hosts`.
+    pub(crate) fn new(numeric: bool, hosts: bool, escape: Escape, variable: Lookup<'_>) -> Names {
+        Names {
+            services: (!numeric).then(|| Services::new(variable)),
+            hosts: hosts.then(HashMap::new),
+            interfaces: HashMap::new(),
+            cgroups: None,
+            escape,
+        }
+    }
+
+    /// Appends the name of `port`, or its number; `*` for port 0.
+    #[inline]
+    pub(crate) fn port(&mut self, out: &mut Vec<u8>, port: u16, protocol: Protocol) {
+        if port == 0 {
+            return out.push(b'*');
+        }
+        let name = self.services.as_mut().and_then(|services| services.name(port, protocol));
+        match name {
+            Some(name) => self.escape.write(out, name.as_bytes()),
+            None => number::unsigned(out, port),
+        }
+    }
+
+    /// Appends the name of a host, or its address. True if that is an address.
+    #[inline]
+    pub(crate) fn host(&mut self, out: &mut Vec<u8>, address: IpAddr) -> bool {
+        if let Some(hosts) = &mut self.hosts {
+            // A mapped address is asked for as what it stands for.
+            let asked = address.to_canonical();
+            if let Some(name) = hosts.entry(asked).or_insert_with(|| host_name(asked)) {
+                self.escape.write(out, name.as_bytes());
+                return name.contains(':');
+            }
+        }
+        write_address(out, address);
+        true
+    }
+
+    /// Appends the name of an interface, `ifN` for one that is gone.
+    pub(crate) fn interface(&mut self, out: &mut Vec<u8>, index: u32) {
+        let name = self.interfaces.entry(index).or_insert_with(|| interface_name(index));
+        self.escape.write(out, name);
+    }
+
+    /// Appends the path of a control group below its mount point, `unreachable:ID` for one that
+    /// cannot be seen.
+    pub(crate) fn cgroup(&mut self, out: &mut Vec<u8>, id: CgroupId) {
+        let paths = self.cgroups.get_or_insert_with(|| cgroup_paths().unwrap_or_default());
+        match paths.get(&id.0) {
+            Some(path) => self.escape.write(out, path),
+            None => {
+                out.extend_from_slice(b"unreachable:");
+                number::hex(out, id.0, 1);
+            }
+        }
+    }
+}
+
+/// Appends an address as `inet_ntop` writes it.
+pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
+    use std::io::Write;
+    match address {
+        IpAddr::V4(address) => write_ipv4(out, address),
+        IpAddr::V6(address) => match address.segments() {
+            // glibc writes the deprecated IPv4-compatible form, `::1.2.3.4`, where the standard
+            // library writes hexadecimal.
+            [0, 0, 0, 0, 0, 0, high, _] if high != 0 => {
+                let [.., a, b, c, d] = address.octets();
+                out.extend_from_slice(b"::");
+                write_ipv4(out, Ipv4Addr::new(a, b, c, d));
+            }
+            // A vector takes everything that is written to it.
+            _ => drop(write!(out, "{address}")),
+        },
+    }
+}
+
+fn write_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            out.push(b'.');
+        }
+        number::unsigned(out, octet);
+    }
+}
+
+/// Names of ports, from the system's database of services.
+#[derive(Debug)]
+struct Services {
+    /// Ports that are handed out to clients: whatever the database says, they mean nothing.
+    ephemeral: (i64, i64),
+    /// By protocol (TCP, UDP) and port; 0 not asked yet, 1 no name, else 2 + an index of `names`.
+    known: [Vec<u16>; 2],
+    names: Vec<String>,
+}
+
+impl Services {
+    const NO_NAME: u16 = 1;
+    const FIRST: u16 = 2;
+
+    fn new(variable: Lookup<'_>) -> Services {
+        let file =
+            proc_file(variable, "PROC_IP_LOCAL_PORT_RANGE", "sys/net/ipv4/ip_local_port_range");
+        let ephemeral = fs::read_to_string(file).ok().and_then(|text| {
+            let mut numbers = text.split_ascii_whitespace().map(str::parse);
+            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        });
+        Services {
+            // The range of the kernels of old, which `ss` takes then.
+            ephemeral: ephemeral.unwrap_or((1024, 4999)),
+            known: [Vec::new(), Vec::new()],
+            names: Vec::new(),
+        }
+    }
+
+    fn name(&mut self, port: u16, protocol: Protocol) -> Option<&str> {
+        let (first, last) = self.ephemeral;
+        if (first..=last).contains(&i64::from(port)) {
+            return None;
+        }
+        let datagram = protocol == Protocol::UDP;
+        let known = self.known.get_mut(usize::from(datagram))?;
+        if known.is_empty() {
+            known.resize(1 << 16, 0);
+        }
+        let known = known.get_mut(usize::from(port))?;
+        if *known == 0 {
+            *known = match service_name(port, datagram) {
+                Some(name) if self.names.len() < usize::from(u16::MAX - Self::FIRST) => {
+                    self.names.push(name);
+                    // Less than 65536, see above.
+                    Self::FIRST + (self.names.len() - 1) as u16
+                }
+                _ => Self::NO_NAME,
+            };
+        }
+        self.names.get(usize::from(known.checked_sub(Self::FIRST)?)).map(String::as_str)
+    }
+}
+
+fn service_name(port: u16, datagram: bool) -> Option<String> {
+    let asked = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+    let datagram = if datagram { libc::NI_DGRAM } else { 0 };
+    let (_, service) = dns_lookup::getnameinfo(&asked, libc::NI_NUMERICHOST | datagram).ok()?;
+    // A port without a name comes back as its number.
+    (service.parse() != Ok(port)).then_some(service)
+}
+
+fn host_name(address: IpAddr) -> Option<String> {
+    let asked = SocketAddr::new(address, 0);
+    let flags = libc::NI_NAMEREQD | libc::NI_NUMERICSERV;
+    dns_lookup::getnameinfo(&asked, flags).ok().map(|(host, _)| host)
+}
+
+fn interface_name(index: u32) -> Vec<u8> {
+    let named = socket(AddressFamily::INET, SocketType::DGRAM, None)
+        .and_then(|socket| netdevice::index_to_name_inlined(socket, index));
+    match named {
+        Ok(name) => name.as_bytes().to_vec(),
+        Err(_) => strange_name(index).unwrap_or_else(|| format!("if{index}").into_bytes()),
+    }
+}
+
+/// The name of an interface that is not UTF-8, which the call above refuses to give.
+fn strange_name(index: u32) -> Option<Vec<u8>> {
+    fs::read_dir("/sys/class/net").ok()?.flatten().find_map(|entry| {
+        let name = entry.file_name();
+        let known = fs::read_to_string(entry.path().join("ifindex")).ok()?;
+        (name.to_str().is_none() && known.trim_end().parse() == Ok(index)).then(|| name.into_vec())
+    })
+}
+
+/// Where cgroup v2 is mounted, by the first line of /proc/mounts that names it.
+fn cgroup_mount() -> Option<PathBuf> {
+    let mounts = fs::read("/proc/mounts").ok()?;
+    mounts.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut words = line.split(|byte| *byte == b' ');
+        let path = words.nth(1)?;
+        (words.next()? == b"cgroup2")
+            .then(|| Path::new(std::ffi::OsStr::from_bytes(path)).to_owned())
+    })
+}
+
+/// The path of every control group that can be seen, by its id, the inode number of its directory.
+fn cgroup_paths() -> Option<HashMap<u64, Vec<u8>>> {
+    let mount = cgroup_mount()?;
+    let root = fs::metadata(&mount).ok()?;
+    let mut paths = HashMap::from([(root.ino(), b"/".to_vec())]);
+    let mut unread = vec![PathBuf::new()];
+    while let Some(parent) = unread.pop() {
+        let Ok(entries) = fs::read_dir(mount.join(&parent)) else { continue };
+        for entry in entries.flatten() {
+            // Of a directory entry, not of what a link points to.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if !metadata.is_dir() || metadata.dev() != root.dev() {
+                continue;
+            }
+            let path = parent.join(entry.file_name());
+            let mut shown = b"/".to_vec();
+            shown.extend(path.clone().into_os_string().into_vec());
+            paths.insert(metadata.ino(), shown);
+            unread.push(path);
+        }
+    }
+    Some(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv6Addr;
+
+    fn names(numeric: bool) -> Names {
+        Names::new(numeric, false, Escape::Never, &|_| None)
+    }
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn ports_without_a_name_are_numbers() {
+        let mut numeric = names(true);
+        assert_eq!(text(|out| numeric.port(out, 0, Protocol::TCP)), "*");
+        assert_eq!(text(|out| numeric.port(out, 22, Protocol::TCP)), "22");
+        let mut named = names(false);
+        assert_eq!(text(|out| named.port(out, 0, Protocol::UDP)), "*");
+        assert_eq!(text(|out| named.port(out, 6, Protocol::UDP)), "6");
+    }
+
+    #[test]
+    fn ephemeral_ports_are_never_looked_up() {
+        let range: Lookup<'_> =
+            &|name| (name == "PROC_IP_LOCAL_PORT_RANGE").then(|| "/nonexistent/port/range".into());
+        let services = Services::new(range);
+        assert_eq!(services.ephemeral, (1024, 4999));
+    }
+
+    #[test]
+    fn addresses_are_written_as_inet_ntop_writes_them() {
+        for (address, written) in [
+            ("::", "::"),
+            ("::1", "::1"),
+            ("::ffff:1.2.3.4", "::ffff:1.2.3.4"),
+            ("::1.2.3.4", "::1.2.3.4"),
+            ("::0.1.0.0", "::0.1.0.0"),
+            ("::ffff", "::ffff"),
+            ("2001:db8::1:0:0:1", "2001:db8::1:0:0:1"),
+            ("2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"),
+            ("fe80::", "fe80::"),
+        ] {
+            let address: Ipv6Addr = address.parse().unwrap();
+            assert_eq!(text(|out| write_address(out, address.into())), written);
+        }
+        let address = IpAddr::from([255, 0, 10, 1]);
+        assert_eq!(text(|out| write_address(out, address)), "255.0.10.1");
+    }
+
+    #[test]
+    fn an_interface_that_is_gone_keeps_its_number() {
+        let mut names = names(true);
+        assert_eq!(text(|out| names.interface(out, 1)), "lo");
+        assert_eq!(text(|out| names.interface(out, 2_000_000_000)), "if2000000000");
+    }
+
+    #[test]
+    fn a_control_group_that_cannot_be_seen_keeps_its_id() {
+        let mut names = names(true);
+        assert_eq!(
+            text(|out| names.cgroup(out, CgroupId(u64::MAX))),
+            "unreachable:ffffffffffffffff"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! The states that `ss` shows by itself, by flags, and by `state` and `exclude`.
+//!
+//! Bit 0 is a state too: `ss` names it `unknown` and asks for it, and no kernel sends one. The two
+//! states above `closing` came with later releases.
+
+use sockeye_model::{State, States};
+
+use crate::version::Version;
+
+/// All states that the version asks for.
+pub(crate) const fn all(version: Version) -> States {
+    States(if version.has_bound_inactive() { (1 << 14) - 1 } else { (1 << 12) - 1 })
+}
+
+/// The states that `ss` shows of a TCP socket when nothing is said.
+pub(crate) const fn connected_by_default(version: Version) -> States {
+    all(version)
+        .without(States::only(State::Listen))
+        .without(States::only(State::Close))
+        .without(States::only(State::TimeWait))
+        .without(States::only(State::SynRecv))
+}
+
+/// `-l`: listening TCP sockets, unconnected ones of other protocols.
+pub(crate) const LISTENING: States = States::only(State::Listen).with(States::only(State::Close));
+
+/// Sockets that have no full `struct sock`.
+const BUCKET: States = States::only(State::SynRecv).with(States::only(State::TimeWait));
+
+/// What `state NAME` and `exclude NAME` mean; `None` for no name of the version. Case does not
+/// matter.
+pub(crate) fn named(name: &[u8], version: Version) -> Option<States> {
+    let all = all(version);
+    let idle = LISTENING;
+    Some(match name.to_ascii_lowercase().as_slice() {
+        b"all" => all,
+        b"connected" => all.without(idle),
+        b"synchronized" => all.without(idle).without(States::only(State::SynSent)),
+        b"bucket" => BUCKET,
+        b"big" => all.without(BUCKET),
+        b"unknown" => States(1),
+        b"established" => States::only(State::Established),
+        b"syn-sent" => States::only(State::SynSent),
+        b"syn-recv" | b"syn-rcv" => States::only(State::SynRecv),
+        b"fin-wait-1" => States::only(State::FinWait1),
+        b"fin-wait-2" => States::only(State::FinWait2),
+        b"time-wait" => States::only(State::TimeWait),
+        b"close" | b"closed" | b"unconnected" => States::only(State::Close),
+        b"close-wait" => States::only(State::CloseWait),
+        b"last-ack" => States::only(State::LastAck),
+        b"listening" => States::only(State::Listen),
+        b"closing" => States::only(State::Closing),
+        b"bound-inactive" if version.has_bound_inactive() => States::only(State::BoundInactive),
+        _ => return None,
+    })
+}
+
+/// The name in the State column.
+pub(crate) const fn label(state: State) -> &'static str {
+    match state {
+        State::Established => "ESTAB",
+        State::SynSent => "SYN-SENT",
+        State::SynRecv => "SYN-RECV",
+        State::FinWait1 => "FIN-WAIT-1",
+        State::FinWait2 => "FIN-WAIT-2",
+        State::TimeWait => "TIME-WAIT",
+        State::Close | State::BoundInactive => "UNCONN",
+        State::CloseWait => "CLOSE-WAIT",
+        State::LastAck => "LAST-ACK",
+        State::Listen => "LISTEN",
+        State::Closing => "CLOSING",
+        State::NewSynRecv => "UNDEF",
+        State::Unknown(_) => "UNKNOWN",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The masks are those that `ss` put into its requests.
+    #[test]
+    fn groups_are_those_of_the_version() {
+        for (name, old, new) in [
+            ("all", 0xfff, 0x3fff),
+            ("connected", 0xb7f, 0x3b7f),
+            ("synchronized", 0xb7b, 0x3b7b),
+            ("bucket", 0x48, 0x48),
+            ("big", 0xfb7, 0x3fb7),
+            ("Established", 0x2, 0x2),
+            ("unknown", 0x1, 0x1),
+        ] {
+            assert_eq!(named(name.as_bytes(), Version::V6_1), Some(States(old)), "{name}");
+            assert_eq!(named(name.as_bytes(), Version::V7_1), Some(States(new)), "{name}");
+        }
+        assert_eq!(connected_by_default(Version::V6_1), States(0xb37));
+        assert_eq!(connected_by_default(Version::V7_1), States(0x3b37));
+    }
+
+    #[test]
+    fn a_name_of_a_later_version_is_no_name() {
+        assert_eq!(named(b"bound-inactive", Version::V6_1), None);
+        assert_eq!(named(b"bound-inactive", Version::V7_1), Some(States(1 << 13)));
+        assert_eq!(named(b"listen", Version::V7_1), None);
+    }
+}

@@ -1,0 +1,436 @@
+//! What `-i` and `-m` tell of a TCP socket.
+//!
+//! The order of the words and the rules by which one is left out are those of `ss`; a field that
+//! the kernel did not send counts as 0 there, and so does it here.
+
+use sockeye_model::{
+    BbrInfo, CongestionInfo, MemInfo, MptcpSubflow, SkMemInfo, Socket, State, TcpInfo, TlsCipher,
+    TlsConf, TlsInfo, TlsVersion, Ulp,
+};
+
+use crate::escape::Escape;
+use crate::number;
+use crate::resolve::Names;
+use crate::version::Version;
+
+/// What decides how the words look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    pub(crate) version: Version,
+    /// `-n`: rates in bits a second, unscaled.
+    pub(crate) numeric: bool,
+    /// `-o`, `-e`: the options negotiated too.
+    pub(crate) options: bool,
+    pub(crate) escape: Escape,
+}
+
+/// Appends ` name:value` unless the value is 0.
+fn counter(out: &mut Vec<u8>, name: &str, value: impl Into<u64>) {
+    let value = value.into();
+    if value != 0 {
+        out.extend_from_slice(name.as_bytes());
+        number::unsigned(out, value);
+    }
+}
+
+/// The same for a number that `ss` prints as a signed one.
+fn signed_counter(out: &mut Vec<u8>, name: &str, value: u32) {
+    if value != 0 {
+        out.extend_from_slice(name.as_bytes());
+        number::signed(out, value.cast_signed());
+    }
+}
+
+/// The same for a time in µs, printed in ms.
+fn milliseconds(out: &mut Vec<u8>, name: &str, value_us: u32) {
+    if value_us != 0 {
+        out.extend_from_slice(name.as_bytes());
+        number::thousandths(out, value_us);
+    }
+}
+
+/// Appends a rate of `bits` a second.
+fn rate(out: &mut Vec<u8>, bits: f64, style: Style) {
+    if style.numeric {
+        number::whole(out, bits);
+    } else {
+        let scale = [(1e12, b'T'), (1e9, b'G'), (1e6, b'M'), (1e3, b'k')];
+        match scale.into_iter().find(|(unit, _)| bits >= *unit) {
+            Some((unit, letter)) => {
+                number::general(out, bits / unit, 3);
+                out.push(letter);
+            }
+            None => number::general(out, bits, 6),
+        }
+    }
+    out.extend_from_slice(b"bps");
+}
+
+/// Appends ` name rate` unless the rate is 0.
+fn named_rate(out: &mut Vec<u8>, name: &str, bits: f64, style: Style) {
+    if bits != 0.0 {
+        out.extend_from_slice(name.as_bytes());
+        rate(out, bits, style);
+    }
+}
+
+/// Bytes a second as the double of bits that `ss` computes with.
+fn bits(bytes: u64) -> f64 {
+    bytes as f64 * 8.0
+}
+
+/// Appends memory, `-i`'s numbers, the signatures' peers and the upper-layer protocol.
+pub(crate) fn describe(out: &mut Vec<u8>, socket: &Socket, style: Style, names: &mut Names) {
+    memory(out, socket.skmem.as_ref(), socket.mem.as_ref());
+    if let Some(info) = &socket.tcp_info {
+        numbers(out, socket, &info.zero_extended(), style);
+    }
+    if !socket.md5.is_empty() {
+        out.extend_from_slice(b" md5keys:");
+        for (index, signature) in socket.md5.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            names.host(out, signature.address);
+            out.push(b'/');
+            number::unsigned(out, signature.prefix_len);
+            out.extend_from_slice(b"=<redacted>");
+        }
+    }
+    if let Some(ulp) = &socket.ulp {
+        upper_layer(out, ulp, style);
+    }
+}
+
+fn memory(out: &mut Vec<u8>, skmem: Option<&SkMemInfo>, mem: Option<&MemInfo>) {
+    fn list(out: &mut Vec<u8>, values: &[(&str, u32)]) {
+        for (name, value) in values {
+            out.extend_from_slice(name.as_bytes());
+            number::unsigned(out, *value);
+        }
+    }
+    if let Some(mem) = skmem {
+        list(
+            out,
+            &[
+                (" skmem:(r", mem.rmem_alloc),
+                (",rb", mem.rcvbuf),
+                (",t", mem.wmem_alloc),
+                (",tb", mem.sndbuf),
+                (",f", mem.fwd_alloc),
+                (",w", mem.wmem_queued),
+                (",o", mem.optmem),
+            ],
+        );
+        for (name, value) in [(",bl", mem.backlog), (",d", mem.drops)] {
+            if let Some(value) = value {
+                list(out, &[(name, value)]);
+            }
+        }
+        out.push(b')');
+    } else if let Some(mem) = mem {
+        let values = [(" mem:(r", mem.rmem), (",w", mem.wmem), (",f", mem.fmem), (",t", mem.tmem)];
+        list(out, &values);
+        out.push(b')');
+    }
+}
+
+/// Bits of `tcpi_options` (`TCPI_OPT_*`, linux/tcp.h).
+const TIMESTAMPS: u8 = 1;
+const SACK: u8 = 2;
+const WSCALE: u8 = 4;
+const ECN: u8 = 8;
+const ECN_SEEN: u8 = 16;
+const SYN_DATA: u8 = 32;
+const USEC_TS: u8 = 64;
+
+fn numbers(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
+    negotiated(out, socket, info, style);
+    let rto = info.rto_us().unwrap_or(0);
+    if rto != 3_000_000 {
+        milliseconds(out, " rto:", rto);
+    }
+    counter(out, " backoff:", info.backoff().unwrap_or(0));
+    let rtt = info.rtt_us().unwrap_or(0);
+    if rtt != 0 {
+        milliseconds(out, " rtt:", rtt);
+        out.push(b'/');
+        number::thousandths(out, info.rttvar_us().unwrap_or(0));
+    }
+    milliseconds(out, " ato:", info.ato_us().unwrap_or(0));
+    let (mss, cwnd) = (info.snd_mss().unwrap_or(0), info.snd_cwnd().unwrap_or(0));
+    signed_counter(out, " mss:", mss);
+    counter(out, " pmtu:", info.pmtu().unwrap_or(0));
+    signed_counter(out, " rcvmss:", info.rcv_mss().unwrap_or(0));
+    signed_counter(out, " advmss:", info.advmss().unwrap_or(0));
+    counter(out, " cwnd:", cwnd);
+    let ssthresh = info.snd_ssthresh().unwrap_or(0);
+    if ssthresh < 0xffff {
+        counter(out, " ssthresh:", ssthresh);
+    }
+    counter(out, " bytes_sent:", info.bytes_sent().unwrap_or(0));
+    counter(out, " bytes_retrans:", info.bytes_retrans().unwrap_or(0));
+    counter(out, " bytes_acked:", info.bytes_acked().unwrap_or(0));
+    counter(out, " bytes_received:", info.bytes_received().unwrap_or(0));
+    counter(out, " segs_out:", info.segs_out().unwrap_or(0));
+    counter(out, " segs_in:", info.segs_in().unwrap_or(0));
+    counter(out, " data_segs_out:", info.data_segs_out().unwrap_or(0));
+    counter(out, " data_segs_in:", info.data_segs_in().unwrap_or(0));
+    congestion(out, socket.congestion_info.as_ref(), style);
+    rates(out, socket, info, style);
+    limits(out, info);
+    segments(out, socket, info, style);
+}
+
+fn negotiated(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
+    let options = info.options().unwrap_or(0);
+    if style.options {
+        let words = [
+            (TIMESTAMPS, " ts"),
+            (if style.version >= Version::V7_1 { USEC_TS } else { 0 }, " usec_ts"),
+            (SACK, " sack"),
+            (ECN, " ecn"),
+            (ECN_SEEN, " ecnseen"),
+            (SYN_DATA, " fastopen"),
+        ];
+        for (_, word) in words.into_iter().filter(|(bit, _)| options & bit != 0) {
+            out.extend_from_slice(word.as_bytes());
+        }
+    }
+    if let Some(name) = socket.congestion.filter(|name| !name.is_empty()) {
+        // `ss` keeps 15 bytes of it.
+        let name = name.as_bytes();
+        out.push(b' ');
+        style.escape.write(out, name.get(..15).unwrap_or(name));
+    }
+    if options & WSCALE != 0 {
+        out.extend_from_slice(b" wscale:");
+        number::unsigned(out, info.snd_wscale().unwrap_or(0));
+        out.push(b',');
+        number::unsigned(out, info.rcv_wscale().unwrap_or(0));
+    }
+}
+
+fn congestion(out: &mut Vec<u8>, block: Option<&CongestionInfo>, style: Style) {
+    match block {
+        Some(CongestionInfo::Dctcp(dctcp)) if dctcp.enabled != 0 => {
+            for (name, value) in [
+                (" dctcp:(ce_state:", u32::from(dctcp.ce_state)),
+                (",alpha:", dctcp.alpha),
+                (",ab_ecn:", dctcp.ab_ecn),
+                (",ab_tot:", dctcp.ab_tot),
+            ] {
+                out.extend_from_slice(name.as_bytes());
+                number::unsigned(out, value);
+            }
+            out.push(b')');
+        }
+        Some(CongestionInfo::Dctcp(_)) => out.extend_from_slice(b" dctcp:fallback_mode"),
+        Some(CongestionInfo::Bbr(bbr)) => model_of_bbr(out, bbr, style),
+        // Vegas shows in the rate alone.
+        Some(CongestionInfo::Vegas(_)) | None => {}
+    }
+}
+
+fn model_of_bbr(out: &mut Vec<u8>, bbr: &BbrInfo, style: Style) {
+    out.extend_from_slice(b" bbr:(bw:");
+    rate(out, bits(bbr.bandwidth_bytes_per_second), style);
+    out.extend_from_slice(b",mrtt:");
+    number::thousandths(out, bbr.min_rtt_us);
+    for (name, gain) in [(",pacing_gain:", bbr.pacing_gain), (",cwnd_gain:", bbr.cwnd_gain)] {
+        if gain != 0 {
+            out.extend_from_slice(name.as_bytes());
+            number::general(out, f64::from(gain) / 256.0, 6);
+        }
+    }
+    out.push(b')');
+}
+
+fn rates(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
+    const NONE: u64 = u64::MAX;
+    let mut rtt = info.rtt_us().unwrap_or(0);
+    if let Some(CongestionInfo::Vegas(vegas)) = &socket.congestion_info
+        && vegas.enabled != 0
+        && vegas.rtt_us != 0
+        && vegas.rtt_us != 0x7fff_ffff
+    {
+        rtt = vegas.rtt_us;
+    }
+    let (mss, cwnd) = (info.snd_mss().unwrap_or(0), info.snd_cwnd().unwrap_or(0));
+    if rtt > 0 {
+        let bits = f64::from(cwnd) * f64::from(mss) * 8_000_000.0 / f64::from(rtt);
+        named_rate(out, " send ", bits, style);
+    }
+    counter(out, " lastsnd:", info.last_data_sent_ms().unwrap_or(0));
+    counter(out, " lastrcv:", info.last_data_recv_ms().unwrap_or(0));
+    counter(out, " lastack:", info.last_ack_recv_ms().unwrap_or(0));
+    let pacing = info.pacing_rate_bytes_per_second().unwrap_or(0);
+    if pacing != 0 && pacing != NONE {
+        named_rate(out, " pacing_rate ", bits(pacing), style);
+        let limit = info.max_pacing_rate_bytes_per_second().unwrap_or(0);
+        if limit != NONE {
+            named_rate(out, "/", bits(limit), style);
+        }
+    }
+    let delivery = info.delivery_rate_bytes_per_second().unwrap_or(0);
+    named_rate(out, " delivery_rate ", bits(delivery), style);
+    counter(out, " delivered:", info.delivered().unwrap_or(0));
+    counter(out, " delivered_ce:", info.delivered_ce().unwrap_or(0));
+    if info.delivery_rate_app_limited() == Some(true) {
+        out.extend_from_slice(b" app_limited");
+    }
+}
+
+/// What the sender was limited by.
+fn limits(out: &mut Vec<u8>, info: &TcpInfo) {
+    let busy = info.busy_time_us().unwrap_or(0);
+    if busy == 0 {
+        return;
+    }
+    out.extend_from_slice(b" busy:");
+    number::unsigned(out, busy / 1000);
+    out.extend_from_slice(b"ms");
+    for (name, time) in [
+        (" rwnd_limited:", info.rwnd_limited_us().unwrap_or(0)),
+        (" sndbuf_limited:", info.sndbuf_limited_us().unwrap_or(0)),
+    ] {
+        if time != 0 {
+            out.extend_from_slice(name.as_bytes());
+            number::unsigned(out, time / 1000);
+            out.extend_from_slice(b"ms(");
+            number::tenths(out, 100.0 * time as f64 / busy as f64);
+            out.extend_from_slice(b"%)");
+        }
+    }
+}
+
+fn segments(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
+    counter(out, " unacked:", info.unacked().unwrap_or(0));
+    retransmitted(out, info.retrans().unwrap_or(0), info.total_retrans().unwrap_or(0));
+    counter(out, " lost:", info.lost().unwrap_or(0));
+    if socket.state != State::Listen {
+        counter(out, " sacked:", info.sacked().unwrap_or(0));
+    }
+    counter(out, " dsack_dups:", info.dsack_dups().unwrap_or(0));
+    counter(out, " fackets:", info.fackets().unwrap_or(0));
+    reordering(out, info.reordering().unwrap_or(0));
+    signed_counter(out, " reord_seen:", info.reord_seen().unwrap_or(0));
+    milliseconds(out, " rcv_rtt:", info.rcv_rtt_us().unwrap_or(0));
+    signed_counter(out, " rcv_space:", info.rcv_space().unwrap_or(0));
+    counter(out, " rcv_ssthresh:", info.rcv_ssthresh().unwrap_or(0));
+    counter(out, " notsent:", info.notsent_bytes().unwrap_or(0));
+    let min_rtt = info.min_rtt_us().unwrap_or(0);
+    if min_rtt != u32::MAX {
+        milliseconds(out, " minrtt:", min_rtt);
+    }
+    counter(out, " rcv_ooopack:", info.rcv_ooopack().unwrap_or(0));
+    counter(out, " snd_wnd:", info.snd_wnd().unwrap_or(0));
+    if style.version >= Version::V7_1 {
+        counter(out, " rcv_wnd:", info.rcv_wnd().unwrap_or(0));
+        counter(out, " rehash:", info.rehash().unwrap_or(0));
+    }
+}
+
+/// ` retrans:NOW/TOTAL` unless both are 0.
+pub(crate) fn retransmitted(out: &mut Vec<u8>, now: u32, total: u32) {
+    if now != 0 || total != 0 {
+        out.extend_from_slice(b" retrans:");
+        number::unsigned(out, now);
+        out.push(b'/');
+        number::unsigned(out, total);
+    }
+}
+
+/// ` reordering:N` unless it is 3, the kernel's default.
+pub(crate) fn reordering(out: &mut Vec<u8>, segments: u32) {
+    if segments != 3 {
+        out.extend_from_slice(b" reordering:");
+        number::signed(out, segments.cast_signed());
+    }
+}
+
+fn upper_layer(out: &mut Vec<u8>, ulp: &Ulp, style: Style) {
+    if let Some(name) = &ulp.name {
+        out.extend_from_slice(b" tcp-ulp-");
+        style.escape.write(out, name.as_bytes());
+    }
+    if let Some(tls) = &ulp.tls {
+        kernel_tls(out, tls, style);
+    }
+    if let Some(subflow) = &ulp.mptcp {
+        mptcp_subflow(out, subflow, style);
+    }
+}
+
+fn kernel_tls(out: &mut Vec<u8>, tls: &TlsInfo, style: Style) {
+    match tls.version {
+        None => {}
+        Some(TlsVersion::TLS_1_2) => out.extend_from_slice(b" version: 1.2"),
+        Some(TlsVersion::TLS_1_3) => out.extend_from_slice(b" version: 1.3"),
+        Some(TlsVersion(other)) => {
+            out.extend_from_slice(b" version: unknown(");
+            number::unsigned(out, other);
+            out.push(b')');
+        }
+    }
+    // The other ciphers have no name in `ss`, and are left out.
+    if let Some(name @ ("aes-gcm-128" | "aes-gcm-256")) = tls.cipher.and_then(TlsCipher::name) {
+        out.extend_from_slice(b" cipher: ");
+        out.extend_from_slice(name.as_bytes());
+    }
+    for (name, conf) in [(" rxconf: ", tls.rx_conf), (" txconf: ", tls.tx_conf)] {
+        let Some(conf) = conf else { continue };
+        out.extend_from_slice(name.as_bytes());
+        if let Some(name) = TlsConf::name(conf) {
+            out.extend_from_slice(name.as_bytes());
+        } else {
+            out.extend_from_slice(b"unknown(");
+            number::unsigned(out, conf.0);
+            out.push(b')');
+        }
+    }
+    if tls.zerocopy_sendfile {
+        out.extend_from_slice(b" zc_ro_tx");
+    }
+    if tls.rx_no_pad && style.version >= Version::V7_1 {
+        out.extend_from_slice(b" no_pad_rx");
+    }
+}
+
+/// `MPTCP_SUBFLOW_FLAG_*` from the lowest bit (linux/mptcp.h), as `ss` abbreviates them.
+const SUBFLOW_FLAGS: &[u8; 9] = b"MmJjBbecv";
+
+fn mptcp_subflow(out: &mut Vec<u8>, subflow: &MptcpSubflow, style: Style) {
+    if let Some(flags) = subflow.flags.filter(|flags| *flags != 0) {
+        out.extend_from_slice(b" flags:");
+        let set = SUBFLOW_FLAGS.iter().enumerate().filter(|(bit, _)| flags >> bit & 1 != 0);
+        out.extend(set.map(|(_, letter)| *letter));
+    }
+    if let (Some(token_remote), Some(token_local), Some(id_remote), Some(id_local)) =
+        (subflow.token_remote, subflow.token_local, subflow.id_remote, subflow.id_local)
+    {
+        for (before, token, id) in
+            [(" token:", token_remote, id_remote), ("/", token_local, id_local)]
+        {
+            out.extend_from_slice(before.as_bytes());
+            number::hex(out, token, 4);
+            out.extend_from_slice(b"(id:");
+            number::unsigned(out, id);
+            out.push(b')');
+        }
+    }
+    let values = [
+        (" seq:", subflow.map_seq),
+        (" sfseq:", subflow.map_subflow_seq.map(u64::from)),
+        (" ssnoff:", subflow.ssn_offset.map(u64::from)),
+        (" maplen:", subflow.map_data_len.map(u64::from)),
+    ];
+    for (name, value) in values {
+        let Some(value) = value else { continue };
+        out.extend_from_slice(name.as_bytes());
+        match style.version {
+            Version::V6_1 => number::hex(out, value, 1),
+            Version::V7_1 => number::unsigned(out, value),
+        }
+    }
+}
