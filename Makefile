@@ -1,0 +1,70 @@
+# Each target installs what it needs. `make run ARGS="ss -tip"` builds and runs sockeye.
+
+CARGO ?= cargo
+# What `make run` runs; what `make bench` measures; how long `make fuzz` runs, all targets together.
+ARGS ?= ss -tin
+BENCH ?=
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+# cargo-fuzz takes no ranges; this is the version that CI uses.
+CARGO_FUZZ_VERSION := 0.13.2
+
+.PHONY: help build run test lint bench fuzz docs clean rust
+
+help:
+	@echo "make run [ARGS='ss -tin']   build in release mode and run"
+	@echo "make build                  build target/release/sockeye"
+	@echo "make test                   all tests (root: they make network namespaces)"
+	@echo "make lint                   formatting, clippy, documentation"
+	@echo "make bench                  time beside the installed ss and the floor"
+	@echo "make fuzz [FUZZ_SECONDS=60] all fuzz targets, for that long altogether"
+	@echo "make docs                   API documentation in target/doc"
+
+rust:
+	@scripts/need cc=gcc
+	@command -v $(CARGO) >/dev/null || { \
+	    echo "make: no cargo: install Rust 1.88 or newer, for example with rustup" >&2; exit 1; }
+
+build: rust
+	$(CARGO) build --release --locked -p sockeye
+
+# Quiet but for errors, so that the output can be piped. Status 3 (done, something is known to be
+# missing, and stderr said what) is no failure of make's.
+run: rust
+	@$(CARGO) build --quiet --release --locked -p sockeye
+	@target/release/sockeye $(ARGS) || [ $$? -eq 3 ]
+
+test: rust
+	@scripts/need ip=iproute2 ss=iproute2
+	$(CARGO) test --locked --workspace
+
+lint: rust
+	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
+
+bench: rust
+	@scripts/need ip=iproute2 ss=iproute2
+	$(CARGO) build --release --locked -p sockeye -p sockeye-lab
+	target/release/bench $(BENCH)
+
+fuzz: rust
+	@scripts/need c++=g++
+	@$(CARGO) fuzz --version 2>/dev/null | grep -q ' $(CARGO_FUZZ_VERSION)$$' || \
+	    $(CARGO) install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)
+	@seconds=$$(( $(FUZZ_SECONDS) / $(words $(FUZZ_TARGETS)) )); \
+	for target in $(FUZZ_TARGETS); do \
+	    echo "fuzz: $$target for $$seconds s"; \
+	    found=fuzz/target/corpus/$$target; mkdir -p "$$found"; \
+	    $(CARGO) fuzz run --sanitizer none "$$target" "$$found" "fuzz/corpus/$$target" -- \
+	        -max_total_time="$$seconds" -print_final_stats=1 || exit 1; \
+	done
+
+docs: rust
+	$(CARGO) doc --locked --workspace --no-deps
+	@echo "open target/doc/sockeye_netlink/index.html"
+
+clean:
+	$(CARGO) clean
+	rm -rf fuzz/target
