@@ -35,7 +35,7 @@ run: rust
 	@target/release/sockeye $(ARGS) || [ $$? -eq 3 ]
 
 test: rust
-	@scripts/need ip=iproute2 ss=iproute2
+	@scripts/need ip=iproute2 ss=iproute2 strace=strace
 	$(CARGO) test --locked --workspace
 
 lint: rust

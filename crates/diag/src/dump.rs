@@ -13,6 +13,9 @@ use crate::seen::Seen;
 use crate::tcp_info::ecn_layout_of_this_kernel;
 use crate::{Extensions, Identity, Query, redact};
 
+/// What [`Diag::dump_both`] asks for, in words.
+const BOTH: &str = "TCP sockets";
+
 /// What receives the sockets of a dump.
 pub trait Sockets {
     /// One socket; the record is reused for the next. `Break` ends the dump.
@@ -97,7 +100,7 @@ impl<R: Receive> Diag<R> {
         query: &Query,
         sockets: &mut impl Sockets,
     ) -> Result<Report, Error> {
-        self.run("TCP sockets", &query.tcpdiag(), Protocol::TCP, sockets)
+        self.run(BOTH, &query.tcpdiag(), Protocol::TCP, sockets)
     }
 
     /// Writes the kernel's datagrams as they come, DONE included: what `TCPDIAG_FILE` and
@@ -107,14 +110,19 @@ impl<R: Receive> Diag<R> {
     /// [`Error::Write`], else as [`Diag::dump`]. A dump that the kernel begins again after parts of
     /// it were written is an error, too: what was written cannot be taken back.
     pub fn record(&mut self, query: &Query, out: &mut impl io::Write) -> Result<Report, Error> {
-        let mut recorder = Recorder { out, datagram: Vec::new(), wrote: false, error: None };
-        let request = query.by_family(SockId::ANY);
-        let outcome = self.client.dump(&request, DumpOptions::default(), &mut recorder);
-        if let Some(source) = recorder.error {
-            return Err(Error::Write { source });
-        }
-        let outcome = outcome.map_err(|source| Error::of_request(query.what(), source))?;
-        Ok(Report { sockets: outcome.messages, ..report_of(&outcome) })
+        self.write(query.what(), &query.by_family(SockId::ANY), out)
+    }
+
+    /// [`Diag::record`] of the TCP sockets of both families in one walk, as [`Diag::dump_both`].
+    ///
+    /// # Errors
+    /// As [`Diag::record`].
+    pub fn record_both(
+        &mut self,
+        query: &Query,
+        out: &mut impl io::Write,
+    ) -> Result<Report, Error> {
+        self.write(BOTH, &query.tcpdiag(), out)
     }
 
     /// Looks up one socket without a dump: a connection by both its ends, a listener by its own,
@@ -150,6 +158,21 @@ impl<R: Receive> Diag<R> {
             }
             (Ok(_), Some(Err(DecodeError::Family(_))) | None) => Ok(None),
         }
+    }
+
+    fn write(
+        &mut self,
+        what: &'static str,
+        request: &Request,
+        out: &mut impl io::Write,
+    ) -> Result<Report, Error> {
+        let mut recorder = Recorder { out, datagram: Vec::new(), wrote: false, error: None };
+        let outcome = self.client.dump(request, DumpOptions::default(), &mut recorder);
+        if let Some(source) = recorder.error {
+            return Err(Error::Write { source });
+        }
+        let outcome = outcome.map_err(|source| Error::of_request(what, source))?;
+        Ok(Report { sockets: outcome.messages, ..report_of(&outcome) })
     }
 
     fn run(

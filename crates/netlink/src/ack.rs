@@ -7,12 +7,11 @@
 //! [`set_ext_ack`](crate::Socket::set_ext_ack). On success its message is a warning.
 
 use std::fmt;
+use std::io;
 
 use crate::attr::Attributes;
-use crate::error::{FormatError, KernelError};
-use crate::message::{
-    HEADER_LEN, Header, Message, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_DONE, align,
-};
+use crate::format::{FormatError, align};
+use crate::message::{HEADER_LEN, Header, Message, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_DONE};
 
 const NLMSGERR_ATTR_MSG: u16 = 1;
 const NLMSGERR_ATTR_OFFS: u16 = 2;
@@ -165,3 +164,38 @@ fn attributes_offset(message: &Message<'_>, done: bool) -> usize {
         Err(_) => usize::MAX,
     }
 }
+
+/// An `NLMSG_ERROR`, or the error inside an `NLMSG_DONE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KernelError {
+    /// The error as a positive errno.
+    pub errno: i32,
+    /// True when it came at the end of a dump, after messages that may have been handed over:
+    /// they are not all there is.
+    pub at_end: bool,
+    /// What the kernel added, if it added anything.
+    pub ext_ack: Option<Box<ExtAck>>,
+}
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.at_end {
+            f.write_str("the dump failed before its end, what came is incomplete: ")?;
+        } else {
+            f.write_str("the kernel refused the request: ")?;
+        }
+        write!(f, "{}", io::Error::from_raw_os_error(self.errno))?;
+        if let Some(ext_ack) = &self.ext_ack {
+            write!(f, ": {ext_ack}")?;
+        }
+        if self.errno == libc::EPERM {
+            f.write_str(
+                "; it needs a capability, usually CAP_NET_ADMIN: run as root, or give it to the program with setcap",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for KernelError {}

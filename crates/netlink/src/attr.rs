@@ -37,8 +37,7 @@
 
 use zerocopy::FromBytes;
 
-use crate::error::{FormatError, Part};
-use crate::message::align;
+use crate::format::{FormatError, Part, align};
 
 /// `NLA_F_NESTED`: the value is made of attributes.
 pub const NLA_F_NESTED: u16 = 0x8000;

@@ -1,22 +1,19 @@
 //! The client: a transport, one reused buffer and the numbers of its requests.
 //!
-//! Three operations share one loop over the answers, which [`dump`](crate::dump) holds:
-//! [`Client::dump`] reads a table, [`Client::request`] makes a change, [`Client::get`] asks for
-//! one thing. After any error but [`Error::Closed`] the client can be used again: answers that
-//! are still to come from an abandoned operation are recognised by their sequence number.
+//! What is done with them, the operations and the rules of their answers, is in `dump`. After any
+//! error but [`Error::Closed`] the client can be used again: answers that are still to come from an
+//! abandoned operation are recognised by their sequence number.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroize;
 
-use crate::dump::{DumpOptions, Operation, Outcome, Visit};
 use crate::error::{Error, Result};
-use crate::message::Message;
+use crate::protocol::Protocol;
 use crate::receive::{Datagram, Receive};
 use crate::request::Request;
-use crate::socket::{Protocol, Socket};
+use crate::socket::Socket;
 
 /// Size of the receive buffer in bytes: the kernel makes dump datagrams no longer than this
 /// unless a family asks for more (`netlink_recvmsg`, `netlink_dump`).
@@ -24,9 +21,6 @@ const BUFFER_LEN: usize = 32 * 1024;
 
 /// The buffer never grows beyond this many bytes.
 const BUFFER_LIMIT: usize = 16 * 1024 * 1024;
-
-/// Room for an acknowledgement beside the request that it may repeat, in bytes.
-const ACK_ROOM: usize = 8 * 1024;
 
 /// Datagrams that are read to empty a congested queue, at most. Strangers could fill it for ever.
 const CONGESTION_LIMIT: usize = 1 << 16;
@@ -100,66 +94,14 @@ impl<R: Receive> Client<R> {
         &mut self.transport
     }
 
-    /// Sends `request` as a dump (`NLM_F_REQUEST | NLM_F_DUMP`) and hands each message of the
-    /// answer to `visitor`, until the kernel says that it is done.
-    ///
-    /// Messages come as the kernel made them, in its order. If a datagram does not fit the buffer
-    /// the dump begins again with a larger one, after [`Visit::restart`]. A visitor that breaks
-    /// stops the dump, with [`Outcome::stopped`]; the rest of the answer is skipped by whatever
-    /// operation comes next.
-    ///
-    /// # Errors
-    /// [`Error::Kernel`] if the kernel refuses the request or fails while it answers;
-    /// [`Error::Overrun`] if it dropped messages; [`Error::Timeout`], [`Error::Closed`] and
-    /// [`Error::Io`] from the transport; [`Error::Truncated`] if a datagram exceeds 16 MiB;
-    /// [`Error::Format`] for bytes that are no message; [`Error::RequestTooLong`] for a request
-    /// that cannot be written. After an error, what the visitor has is incomplete.
-    pub fn dump(
-        &mut self,
-        request: &Request,
-        options: DumpOptions,
-        visitor: &mut impl Visit,
-    ) -> Result<Outcome> {
-        self.exchange(Operation::Dump, request, options, visitor)
-    }
-
-    /// Sends `request` with `NLM_F_REQUEST | NLM_F_ACK` and waits for its acknowledgement.
-    /// Messages that come before it (`NLM_F_ECHO`) are skipped.
-    ///
-    /// # Errors
-    /// As [`dump`](Self::dump). A request is never sent twice; whether the kernel acted on it is
-    /// unknown after any error but [`Error::Kernel`] and [`Error::RequestTooLong`].
-    pub fn request(&mut self, request: &Request) -> Result<()> {
-        let mut visitor = Answer(|_: &Message<'_>| {});
-        self.exchange(Operation::Change, request, DumpOptions::default(), &mut visitor)?;
-        Ok(())
-    }
-
-    /// Sends `request` with `NLM_F_REQUEST | NLM_F_ACK`, hands what the kernel answers to
-    /// `answer`, and returns at the acknowledgement. For requests that ask for one thing and
-    /// change nothing: `RTM_GETROUTE`, the exact lookup of `SOCK_DIAG_BY_FAMILY`.
-    ///
-    /// An answer that does not fit the buffer is asked for again, so `answer` should keep only
-    /// the last one that it is given. [`Outcome::messages`] is 0 if there was none.
-    ///
-    /// # Errors
-    /// As [`dump`](Self::dump); [`Error::Kernel`] comes instead of an answer: `ENOENT` for a
-    /// socket that does not exist, `ENETUNREACH` for a route.
-    pub fn get(&mut self, request: &Request, answer: impl FnMut(&Message<'_>)) -> Result<Outcome> {
-        self.exchange(Operation::Get, request, DumpOptions::default(), &mut Answer(answer))
-    }
-
-    /// Numbers and sends the request.
-    pub(crate) fn send(&mut self, operation: Operation, request: &Request) -> Result<u32> {
+    /// Numbers and sends the request, with these flags added and a buffer that has room for the
+    /// whole request again and `room` bytes more.
+    pub(crate) fn send(&mut self, request: &Request, flags: u16, room: usize) -> Result<u32> {
         self.seq = self.seq.wrapping_add(1).max(1);
-        request.write(operation.flags(), self.seq, 0, &mut self.outgoing)?;
-        if operation == Operation::Change {
-            // A request must not be repeated because its acknowledgement, which may repeat it in
-            // full, did not fit.
-            let needed = self.outgoing.len().saturating_add(ACK_ROOM);
-            if needed > self.buffer.len() {
-                self.replace_buffer(needed);
-            }
+        request.write(flags, self.seq, 0, &mut self.outgoing)?;
+        let needed = self.outgoing.len().saturating_add(room);
+        if room > 0 && needed > self.buffer.len() {
+            self.replace_buffer(needed);
         }
         loop {
             match self.transport.send(&self.outgoing) {
@@ -266,16 +208,4 @@ fn first_sequence() -> u32 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |now| now.subsec_nanos() ^ now.as_secs() as u32)
-}
-
-/// Hands every message to a closure.
-struct Answer<F>(F);
-
-impl<F: FnMut(&Message<'_>)> Visit for Answer<F> {
-    fn message(&mut self, message: &Message<'_>) -> ControlFlow<()> {
-        (self.0)(message);
-        ControlFlow::Continue(())
-    }
-
-    fn restart(&mut self) {}
 }

@@ -33,6 +33,9 @@ use crate::request::Request;
 /// How often a dump waits for another one on its socket before it gives the `EBUSY` back.
 const BUSY_LIMIT: u32 = 16;
 
+/// Room for an acknowledgement beside the request that it may repeat, in bytes.
+const ACK_ROOM: usize = 8 * 1024;
+
 /// What receives the messages of a dump.
 pub trait Visit {
     /// Takes one message. [`ControlFlow::Break`] stops the dump.
@@ -80,18 +83,24 @@ pub struct Outcome {
 
 /// What an exchange is for: it decides on the flags and on what may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operation {
+enum Operation {
     Dump,
     Get,
     Change,
 }
 
 impl Operation {
-    pub(crate) fn flags(self) -> u16 {
+    fn flags(self) -> u16 {
         match self {
             Self::Dump => NLM_F_REQUEST | NLM_F_DUMP,
             Self::Get | Self::Change => NLM_F_REQUEST | NLM_F_ACK,
         }
+    }
+
+    /// Room that the answer needs for sure. A change must not be repeated because its
+    /// acknowledgement, which may repeat the request in full, did not fit.
+    fn room(self) -> usize {
+        if self == Self::Change { ACK_ROOM } else { 0 }
     }
 }
 
@@ -108,8 +117,57 @@ enum Ending {
 }
 
 impl<R: Receive> Client<R> {
+    /// Sends `request` as a dump (`NLM_F_REQUEST | NLM_F_DUMP`) and hands each message of the
+    /// answer to `visitor`, until the kernel says that it is done.
+    ///
+    /// Messages come as the kernel made them, in its order. If a datagram does not fit the buffer
+    /// the dump begins again with a larger one, after [`Visit::restart`]. A visitor that breaks
+    /// stops the dump, with [`Outcome::stopped`]; the rest of the answer is skipped by whatever
+    /// operation comes next.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if the kernel refuses the request or fails while it answers;
+    /// [`Error::Overrun`] if it dropped messages; [`Error::Timeout`], [`Error::Closed`] and
+    /// [`Error::Io`] from the transport; [`Error::Truncated`] if a datagram exceeds 16 MiB;
+    /// [`Error::Format`] for bytes that are no message; [`Error::RequestTooLong`] for a request
+    /// that cannot be written. After an error, what the visitor has is incomplete.
+    pub fn dump(
+        &mut self,
+        request: &Request,
+        options: DumpOptions,
+        visitor: &mut impl Visit,
+    ) -> Result<Outcome> {
+        self.exchange(Operation::Dump, request, options, visitor)
+    }
+
+    /// Sends `request` with `NLM_F_REQUEST | NLM_F_ACK` and waits for its acknowledgement.
+    /// Messages that come before it (`NLM_F_ECHO`) are skipped.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump). A request is never sent twice; whether the kernel acted on it is
+    /// unknown after any error but [`Error::Kernel`] and [`Error::RequestTooLong`].
+    pub fn request(&mut self, request: &Request) -> Result<()> {
+        let mut visitor = Answer(|_: &Message<'_>| {});
+        self.exchange(Operation::Change, request, DumpOptions::default(), &mut visitor)?;
+        Ok(())
+    }
+
+    /// Sends `request` with `NLM_F_REQUEST | NLM_F_ACK`, hands what the kernel answers to
+    /// `answer`, and returns at the acknowledgement. For requests that ask for one thing and
+    /// change nothing: `RTM_GETROUTE`, the exact lookup of `SOCK_DIAG_BY_FAMILY`.
+    ///
+    /// An answer that does not fit the buffer is asked for again, so `answer` should keep only
+    /// the last one that it is given. [`Outcome::messages`] is 0 if there was none.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump); [`Error::Kernel`] comes instead of an answer: `ENOENT` for a
+    /// socket that does not exist, `ENETUNREACH` for a route.
+    pub fn get(&mut self, request: &Request, answer: impl FnMut(&Message<'_>)) -> Result<Outcome> {
+        self.exchange(Operation::Get, request, DumpOptions::default(), &mut Answer(answer))
+    }
+
     /// Sends the request and reads its answers, as often as it takes.
-    pub(crate) fn exchange(
+    fn exchange(
         &mut self,
         operation: Operation,
         request: &Request,
@@ -136,7 +194,7 @@ impl<R: Receive> Client<R> {
             if self.closed {
                 return Err(Error::Closed);
             }
-            let seq = self.send(operation, request)?;
+            let seq = self.send(request, operation.flags(), operation.room())?;
             let mut pass = Pass {
                 operation,
                 seq,
@@ -170,6 +228,18 @@ impl<R: Receive> Client<R> {
             visitor.restart();
         }
     }
+}
+
+/// Hands every message to a closure.
+struct Answer<F>(F);
+
+impl<F: FnMut(&Message<'_>)> Visit for Answer<F> {
+    fn message(&mut self, message: &Message<'_>) -> ControlFlow<()> {
+        (self.0)(message);
+        ControlFlow::Continue(())
+    }
+
+    fn restart(&mut self) {}
 }
 
 /// One pass over the answers to one request.

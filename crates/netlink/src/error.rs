@@ -4,12 +4,12 @@
 //! kernel keeps its errno ([`Error::errno`]) and whatever the kernel said in its own words
 //! ([`ExtAck`](crate::ExtAck)).
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::ack::ExtAck;
-use crate::socket::Protocol;
+use crate::ack::{ExtAck, KernelError};
+use crate::format::FormatError;
+use crate::protocol::Protocol;
 
 /// The result of an operation on a netlink socket.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -106,109 +106,6 @@ fn describe_timeout(after: Option<Duration>) -> String {
         None => "the kernel did not answer: nothing to read (EAGAIN)".to_owned(),
     }
 }
-
-/// An `NLMSG_ERROR`, or the error inside an `NLMSG_DONE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KernelError {
-    /// The error as a positive errno.
-    pub errno: i32,
-    /// True when it came at the end of a dump, after messages that may have been handed over:
-    /// they are not all there is.
-    pub at_end: bool,
-    /// What the kernel added, if it added anything.
-    pub ext_ack: Option<Box<ExtAck>>,
-}
-
-impl fmt::Display for KernelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.at_end {
-            f.write_str("the dump failed before its end, what came is incomplete: ")?;
-        } else {
-            f.write_str("the kernel refused the request: ")?;
-        }
-        write!(f, "{}", io::Error::from_raw_os_error(self.errno))?;
-        if let Some(ext_ack) = &self.ext_ack {
-            write!(f, ": {ext_ack}")?;
-        }
-        if self.errno == libc::EPERM {
-            f.write_str(
-                "; it needs a capability, usually CAP_NET_ADMIN: run as root, or give it to the program with setcap",
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for KernelError {}
-
-/// Which part of a datagram is malformed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Part {
-    /// The 16 bytes of a message header (`struct nlmsghdr`).
-    MessageHeader,
-    /// The length that a message header states.
-    MessageLength,
-    /// The fixed struct that a message of this type begins with.
-    Body,
-    /// The 4 bytes of an attribute header (`struct nlattr`).
-    AttributeHeader,
-    /// The length that the attribute of this type states.
-    AttributeLength(u16),
-    /// The value of the attribute of this type.
-    AttributeValue(u16),
-}
-
-/// Bytes that are not what their place asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FormatError {
-    /// Which part is malformed.
-    pub part: Part,
-    /// Number of the message within its datagram, from 0.
-    pub message: usize,
-    /// Where the part begins, in bytes from the beginning of the datagram.
-    pub offset: usize,
-    /// Bytes that the part needs; for a stated length, the least it may say when
-    /// `found < wanted`, and else the most.
-    pub wanted: usize,
-    /// Bytes that are there; for a stated length, what it says.
-    pub found: usize,
-}
-
-impl fmt::Display for FormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { part, message, offset, wanted, found } = *self;
-        write!(f, "message {message}, byte {offset}: ")?;
-        let bound = if found < wanted { "least" } else { "most" };
-        match part {
-            Part::MessageHeader => {
-                write!(f, "a message header needs {wanted} bytes, {found} are there")
-            }
-            Part::MessageLength => {
-                write!(f, "nlmsg_len is {found}, it can be {wanted} at {bound} here")
-            }
-            Part::Body => {
-                write!(f, "the message's fixed part needs {wanted} bytes, {found} are there")
-            }
-            Part::AttributeHeader => {
-                write!(f, "an attribute header needs {wanted} bytes, {found} are there")
-            }
-            Part::AttributeLength(kind) => {
-                write!(
-                    f,
-                    "nla_len of attribute {kind} is {found}, it can be {wanted} at {bound} here"
-                )
-            }
-            Part::AttributeValue(kind) => {
-                write!(f, "the value of attribute {kind} needs {wanted} bytes, {found} are there")
-            }
-        }
-    }
-}
-
-impl std::error::Error for FormatError {}
 
 /// A part of a request that its length field cannot describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -45,38 +45,43 @@
 //!
 //! # Files
 //!
-//! `message` and `attr` read bytes, `request` writes them, `ack` reads how an operation ended;
-//! `socket` and `sys` call the system behind the trait in `receive`, and `scripted` stands in for
-//! them; `client` holds the buffer and the numbers, `dump` the protocol's rules.
+//! `format`, `attr` and `message` read bytes, `request` writes them, `ack` reads how an operation
+//! ended; `socket` and `sys` call the system behind the trait in `receive`, and `scripted` stands
+//! in for them; `client` holds the buffer and the numbers, `dump` the operations and the protocol's
+//! rules. Each imports from below only.
 
 mod ack;
 mod attr;
 mod client;
 mod dump;
 mod error;
+mod format;
 mod message;
+mod protocol;
 mod receive;
 mod request;
 pub mod scripted;
 mod socket;
 mod sys;
 
-pub use ack::{Ack, ExtAck};
+pub use ack::{Ack, ExtAck, KernelError};
 pub use attr::{
     ATTRIBUTE_HEADER_LEN, Attributes, NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_TYPE_MASK,
 };
 pub use client::Client;
 pub use dump::{DumpOptions, Outcome, Visit};
-pub use error::{Error, FormatError, KernelError, Part, RequestTooLong, Result};
+pub use error::{Error, RequestTooLong, Result};
+pub use format::{FormatError, Part};
 pub use message::{
     HEADER_LEN, Header, Message, Messages, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_APPEND, NLM_F_CAPPED,
     NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_FILTERED, NLM_F_DUMP_INTR, NLM_F_ECHO, NLM_F_EXCL,
     NLM_F_MATCH, NLM_F_MULTI, NLM_F_REPLACE, NLM_F_REQUEST, NLM_F_ROOT, NLMSG_DONE, NLMSG_ERROR,
     NLMSG_NOOP, NLMSG_OVERRUN,
 };
+pub use protocol::Protocol;
 pub use receive::{Datagram, Receive, Sender};
 pub use request::Request;
-pub use socket::{Protocol, Socket};
+pub use socket::Socket;
 
 // The README's example is run as a test.
 #[cfg(doctest)]

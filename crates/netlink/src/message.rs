@@ -8,7 +8,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::attr::Attributes;
-use crate::error::{FormatError, Part};
+use crate::format::{FormatError, Part, align};
 
 /// `NLM_F_REQUEST`: this is a request, to the kernel.
 pub const NLM_F_REQUEST: u16 = 0x1;
@@ -52,17 +52,6 @@ pub const NLMSG_OVERRUN: u16 = 4;
 
 /// Length of a message header in bytes.
 pub const HEADER_LEN: usize = size_of::<Header>();
-
-/// Messages and attributes begin at multiples of this many bytes.
-pub(crate) const ALIGNMENT: usize = 4;
-
-/// The next multiple of 4; saturates, so that it never leads backwards.
-pub(crate) const fn align(length: usize) -> usize {
-    match length.checked_next_multiple_of(ALIGNMENT) {
-        Some(aligned) => aligned,
-        None => usize::MAX,
-    }
-}
 
 /// `struct nlmsghdr`, in host byte order.
 #[derive(

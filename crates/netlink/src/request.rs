@@ -26,7 +26,8 @@ use zeroize::Zeroize;
 
 use crate::attr::{ATTRIBUTE_HEADER_LEN, NLA_F_NESTED, NLA_TYPE_MASK};
 use crate::error::RequestTooLong;
-use crate::message::{HEADER_LEN, Header, align};
+use crate::format::align;
+use crate::message::{HEADER_LEN, Header};
 
 /// The longest value of an attribute: `nla_len` has 16 bits and counts its own header.
 const ATTRIBUTE_LIMIT: usize = u16::MAX as usize - ATTRIBUTE_HEADER_LEN;

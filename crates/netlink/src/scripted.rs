@@ -42,9 +42,8 @@ use std::time::Duration;
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::message::{
-    HEADER_LEN, Header, NLM_F_CAPPED, NLM_F_MULTI, NLMSG_DONE, NLMSG_ERROR, align,
-};
+use crate::format::align;
+use crate::message::{HEADER_LEN, Header, NLM_F_CAPPED, NLM_F_MULTI, NLMSG_DONE, NLMSG_ERROR};
 use crate::receive::{Datagram, Receive, Sender};
 use crate::request::Request;
 

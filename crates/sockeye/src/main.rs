@@ -7,7 +7,7 @@
 mod cmd;
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,22 +31,22 @@ Exit status:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Sockets, byte for byte as iproute2's ss prints them (`sockeye ss -h` lists its flags)
-    #[command(disable_help_flag = true)]
-    Ss {
-        /// Flags and filter of ss
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
+    #[command(override_usage = "sockeye ss [FLAGS] [state STATE | exclude STATE]...")]
+    Ss,
 }
 
 fn main() -> ExitCode {
     let mut args = env::args_os();
-    let is_ss =
-        args.next().is_some_and(|name| Path::new(&name).file_name() == Some(OsStr::new("ss")));
-    if is_ss {
+    let name = args.next().unwrap_or_default();
+    if Path::new(&name).file_name() == Some(OsStr::new("ss")) {
         return cmd::ss::run("ss", args);
     }
+    // The arguments of ss go to ss untouched: its grammar is not clap's, down to a leading `--`.
+    if args.next().as_deref() == Some(OsStr::new("ss")) {
+        return cmd::ss::run("sockeye ss", args);
+    }
     match Cli::parse().command {
-        Command::Ss { args } => cmd::ss::run("sockeye ss", args),
+        // Listed for clap's help; taken above.
+        Command::Ss => cmd::ss::run("sockeye ss", []),
     }
 }

@@ -8,20 +8,21 @@ use std::path::PathBuf;
 use crate::version::Version;
 
 /// Looks up an environment variable.
-pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Standard output, as far as the layout cares.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Screen {
+pub struct Screen {
     /// It is a terminal.
-    pub(crate) terminal: bool,
+    pub terminal: bool,
     /// Its width in columns (`TIOCGWINSZ`); 0 where the terminal does not tell.
-    pub(crate) columns: u16,
+    pub columns: u16,
 }
 
 impl Screen {
     /// What `stdout` is.
-    pub(crate) fn of(stdout: &impl std::os::fd::AsFd) -> Screen {
+    #[must_use]
+    pub fn of(stdout: &impl std::os::fd::AsFd) -> Screen {
         let terminal = rustix::termios::isatty(stdout);
         let size = if terminal { rustix::termios::tcgetwinsize(stdout).ok() } else { None };
         Screen { terminal, columns: size.map_or(0, |size| size.ws_col) }

@@ -37,11 +37,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
+pub use environment::{Lookup, Screen};
 pub use version::Version;
 
 use args::{Options, Request};
 use columns::{Columns, Hidden};
-use environment::{Lookup, Screen};
 use escape::Escape;
 use inet::{Rows, Shown};
 use outcome::Outcome;
@@ -66,8 +66,9 @@ pub fn run(program: &str, args: impl IntoIterator<Item = OsString>) -> u8 {
     run_with(program, args, variable, screen, &mut unbuffered, &mut stderr)
 }
 
-/// [`run`] with everything that it depends on handed in.
-fn run_with(
+/// [`run`] with everything that it depends on handed in: a look-up of environment variables, what
+/// standard output is, and where to write.
+pub fn run_with(
     program: &str,
     args: impl IntoIterator<Item = OsString>,
     variable: Lookup<'_>,

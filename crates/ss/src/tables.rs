@@ -324,31 +324,20 @@ pub(crate) fn record(
 ) -> io::Result<()> {
     let path = options.dump.clone().unwrap_or_default();
     let shown = path.to_string_lossy();
-    let mut file;
     // Any name that begins so, as in `ss`.
-    let out: &mut dyn Write = if path.as_encoded_bytes().starts_with(b"-") {
-        out
-    } else {
-        match File::create(&path) {
-            Ok(created) => {
-                file = created;
-                &mut file
-            }
-            Err(error) => {
-                outcome.failed(format_args!("cannot create {shown:?}: {error}"));
-                return Ok(());
-            }
-        }
-    };
+    if path.as_encoded_bytes().starts_with(b"-") {
+        return record_to(options, out, outcome);
+    }
+    let written = File::create(&path).and_then(|mut file| record_to(options, &mut file, outcome));
+    if let Err(error) = written {
+        outcome.failed(format_args!("cannot write {shown:?}: {error}"));
+    }
+    Ok(())
+}
+
+fn record_to(options: &Options, out: &mut dyn Write, outcome: &mut Outcome) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
-    let recorded = Diag::open().and_then(|mut diag| {
-        for family in families(options) {
-            let report = diag.record(&query(options, Protocol::TCP, *family), &mut out)?;
-            report_on(&report, "the kernel", outcome);
-        }
-        Ok(())
-    });
-    match recorded {
+    match record_families(options, &mut out, outcome) {
         Ok(()) => out.flush(),
         Err(sockeye_diag::Error::Write { source }) => Err(source),
         Err(error) => {
@@ -356,6 +345,29 @@ pub(crate) fn record(
             out.flush()
         }
     }
+}
+
+fn record_families(
+    options: &Options,
+    out: &mut impl Write,
+    outcome: &mut Outcome,
+) -> Result<(), sockeye_diag::Error> {
+    let mut diag = Diag::open()?;
+    for (index, family) in families(options).iter().enumerate() {
+        let query = query(options, Protocol::TCP, *family);
+        match diag.record(&query, out) {
+            Ok(report) => report_on(&report, "the kernel", outcome),
+            // A kernel before 3.3: both families at once.
+            Err(error) if error.unsupported() && index == 0 => {
+                report_on(&diag.record_both(&query, out)?, "the kernel", outcome);
+                break;
+            }
+            // A kernel without IPv6 has no such sockets.
+            Err(error) if error.unsupported() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
