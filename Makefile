@@ -24,7 +24,7 @@ help:
 	@echo "make docs                   API documentation in target/doc"
 
 rust:
-	@scripts/need cc=gcc
+	@scripts/need cc=gcc,libc6-dev
 	@command -v $(CARGO) >/dev/null || { \
 	    echo "make: no cargo: install Rust 1.88 or newer, for example with rustup" >&2; exit 1; }
 
