@@ -22,6 +22,15 @@ fn check(case: &str, version: Version, printed: &Run) {
     assert_eq!((printed.status, printed.stderr.as_str()), (0, ""));
 }
 
+fn check_recording(case: &str, recording: &str, flags: &str, columns: u16) {
+    for version in Version::ALL {
+        let recording = file(&format!("{recording}.bin")).into_os_string();
+        let line = format!("--iproute2 {} {flags}", version.number());
+        let printed = run(&line, &[("TCPDIAG_FILE", recording)], screen(columns));
+        check(case, version, &printed);
+    }
+}
+
 #[rstest]
 #[case::timers("timers", "timers", "-tno", 0)]
 #[case::tcp_info_every_field("tcp_info_every_field", "tcp_info_every_field", "-tnoi", 0)]
@@ -62,12 +71,28 @@ fn a_recording_prints_as_ss_prints_it(
     #[case] flags: &str,
     #[case] columns: u16,
 ) {
-    for version in Version::ALL {
-        let recording = file(&format!("{recording}.bin")).into_os_string();
-        let line = format!("--iproute2 {} {flags}", version.number());
-        let printed = run(&line, &[("TCPDIAG_FILE", recording)], screen(columns));
-        check(case, version, &printed);
-    }
+    check_recording(case, recording, flags, columns);
+}
+
+/// What kernels 6.1 and 6.12 told of connections that not every kernel can have.
+#[rstest]
+#[case::dctcp_6_1("linux_6_1_dctcp", "-tnio")]
+#[case::dctcp_6_12("linux_6_12_dctcp", "-tnio")]
+#[case::vegas_6_1("linux_6_1_vegas", "-tni")]
+#[case::vegas_6_12("linux_6_12_vegas", "-tni")]
+#[case::congestion("linux_6_12_congestion", "-tni")]
+#[case::tls_6_1("linux_6_1_tls", "-tniO")]
+#[case::tls_6_12("linux_6_12_tls", "-tniO")]
+#[case::mptcp_6_1("linux_6_1_mptcp", "-tniO")]
+#[case::mptcp_6_12("linux_6_12_mptcp", "-tniO")]
+#[case::losses_6_1("linux_6_1_losses", "-tnio")]
+#[case::losses_6_12("linux_6_12_losses", "-tnio")]
+#[case::md5("linux_6_12_md5", "-tniHO")]
+#[case::states("linux_6_12_states", "-tano")]
+#[case::time_wait("linux_6_12_time_wait", "-tanoe")]
+#[case::marks("linux_6_12_marks", "-tnm --tos --inet-sockopt")]
+fn what_a_real_kernel_told_prints_as_ss_prints_it(#[case] name: &str, #[case] flags: &str) {
+    check_recording(name, name, flags, 0);
 }
 
 #[rstest]
