@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
+use rustix::io::Errno;
 use sockeye_model::{EcnLayout, Protocol, Socket, States};
 use sockeye_netlink::{Client, DumpOptions, Message, Outcome, Receive, Request, Visit};
 
@@ -44,6 +45,8 @@ pub struct Report {
     pub stopped: bool,
     /// Messages that were not the kernel's, or not an answer to this question; left out.
     pub foreign: u64,
+    /// What the kernel added to its success, in its words (`NETLINK_EXT_ACK`).
+    pub warning: Option<String>,
 }
 
 impl Report {
@@ -58,6 +61,7 @@ impl Report {
 #[derive(Debug)]
 pub struct Diag<R: Receive = sockeye_netlink::Socket> {
     client: Client<R>,
+    options: DumpOptions,
     ecn_layout: Option<EcnLayout>,
     seen: Seen,
 }
@@ -71,14 +75,24 @@ impl Diag {
     pub fn open() -> Result<Diag, Error> {
         let client = Client::open(sockeye_netlink::Protocol::SOCK_DIAG)
             .map_err(|source| Error::Open { source })?;
-        Ok(Diag { client, ecn_layout: ecn_layout_of_this_kernel(), seen: Seen::default() })
+        Ok(Diag { ecn_layout: ecn_layout_of_this_kernel(), ..Diag::over(client) })
     }
 }
 
 impl<R: Receive> Diag<R> {
     /// Speaks over another transport: a scripted kernel in tests.
     pub fn new(transport: R) -> Self {
-        Diag { client: Client::new(transport), ecn_layout: None, seen: Seen::default() }
+        Diag::over(Client::new(transport))
+    }
+
+    fn over(client: Client<R>) -> Self {
+        Diag { client, options: DumpOptions::default(), ecn_layout: None, seen: Seen::default() }
+    }
+
+    /// How often a dump is made again that the kernel flagged as interrupted, at most; 0 at first.
+    /// After that its sockets are handed over, with [`Report::interrupted`].
+    pub fn set_interrupted_retries(&mut self, retries: u32) {
+        self.options.interrupted_retries = retries;
     }
 
     /// Dumps the sockets of one family (`SOCK_DIAG_BY_FAMILY`, since Linux 3.3).
@@ -125,9 +139,9 @@ impl<R: Receive> Diag<R> {
         self.write(BOTH, &query.tcpdiag(), out)
     }
 
-    /// Looks up one socket without a dump: a connection by both its ends, a listener by its own,
-    /// whatever the number of other sockets. `None` when there is none, or when its cookie is
-    /// another.
+    /// Looks up one socket without a dump: a connection by both its ends, a listener or an
+    /// unconnected socket by its own, whatever the number of other sockets. `None` when there is
+    /// none with exactly these addresses and ports, or when its cookie is another.
     ///
     /// # Errors
     /// As [`Diag::dump`].
@@ -139,24 +153,27 @@ impl<R: Receive> Diag<R> {
         let query = Query {
             family: identity.family(),
             protocol: identity.protocol,
-            states: States::ALL,
+            states: States::NONE,
             extensions,
         };
         let (mut socket, mut found) = (Socket::new(identity.protocol), None);
         let answer = self.client.get(&query.by_family(identity.sock_id()), |message| {
-            found.get_or_insert_with(|| inet::decode(message, self.ecn_layout, &mut socket));
+            found = Some(inet::decode(message, self.ecn_layout, &mut socket));
         });
         match (answer, found) {
-            // inet_diag_find_one_icsk: none there; sock_diag_check_cookie: another one.
-            (Err(e), _) if is(&e, rustix::io::Errno::NOENT) || is(&e, rustix::io::Errno::STALE) => {
-                Ok(None)
-            }
-            (Err(source), _) => Err(Error::of_request(query.what(), source)),
-            (Ok(_), Some(Ok(_))) => Ok(Some(socket)),
+            // sock_diag_check_cookie: the addresses are another socket's now.
+            (Err(e), _) if is(&e, Errno::STALE) => Ok(None),
+            // None there (inet_diag_find_one_icsk, udp_dump_one) has the errno of a missing module.
+            // A dump of no state tells which.
+            (Err(e), _) if is(&e, Errno::NOENT) => self.dump(&query, &mut Nobody).map(|_| None),
+            (Err(source), _) => Err(Error::of_request(query.what(), source, false)),
+            (Ok(_), Some(Ok(_))) if identity.names(&socket) => Ok(Some(socket)),
             (Ok(_), Some(Err(DecodeError::Format(error)))) => {
                 Err(Error::Dump { what: query.what(), source: error.into() })
             }
-            (Ok(_), Some(Err(DecodeError::Family(_))) | None) => Ok(None),
+            // Another socket that would take packets for these addresses, such as the listener
+            // of a connection that has ended.
+            (Ok(_), _) => Ok(None),
         }
     }
 
@@ -166,13 +183,18 @@ impl<R: Receive> Diag<R> {
         request: &Request,
         out: &mut impl io::Write,
     ) -> Result<Report, Error> {
-        let mut recorder = Recorder { out, datagram: Vec::new(), wrote: false, error: None };
-        let outcome = self.client.dump(request, DumpOptions::default(), &mut recorder);
-        if let Some(source) = recorder.error {
+        let mut recorder =
+            Recorder { out, held: Vec::new(), messages: 0, wrote: false, error: None };
+        let outcome = self.client.dump(request, self.options, &mut recorder);
+        if outcome.is_ok() || recorder.messages > 0 {
+            recorder.write_held();
+        }
+        let Recorder { messages, error, .. } = recorder;
+        if let Some(source) = error {
             return Err(Error::Write { source });
         }
-        let outcome = outcome.map_err(|source| Error::of_request(what, source))?;
-        Ok(Report { sockets: outcome.messages, ..report_of(&outcome) })
+        let outcome = outcome.map_err(|source| Error::of_request(what, source, messages > 0))?;
+        Ok(Report { sockets: messages, ..report_of(&outcome) })
     }
 
     fn run(
@@ -191,11 +213,11 @@ impl<R: Receive> Diag<R> {
             report: Report::default(),
             sockets,
         };
-        let outcome = self.client.dump(request, DumpOptions::default(), &mut decoder);
-        let report = decoder.report;
-        let outcome = outcome.map_err(|source| Error::of_request(what, source))?;
-        let Report { interrupted, stopped, foreign, .. } = report_of(&outcome);
-        Ok(Report { interrupted, stopped, foreign, ..report })
+        let outcome = self.client.dump(request, self.options, &mut decoder);
+        let Report { sockets, duplicates, malformed, malformed_example, .. } = decoder.report;
+        let answered = sockets + malformed > 0;
+        let outcome = outcome.map_err(|source| Error::of_request(what, source, answered))?;
+        Ok(Report { sockets, duplicates, malformed, malformed_example, ..report_of(&outcome) })
     }
 }
 
@@ -204,6 +226,7 @@ fn report_of(outcome: &Outcome) -> Report {
         interrupted: outcome.interrupted,
         stopped: outcome.stopped,
         foreign: outcome.foreign + outcome.stale,
+        warning: outcome.warning.as_ref().map(ToString::to_string),
         ..Report::default()
     }
 }
@@ -247,16 +270,40 @@ impl<S: Sockets> Visit for Decoder<'_, S> {
     }
 }
 
-/// Writes datagrams on.
+/// A visitor that wants nothing.
+struct Nobody;
+
+impl Sockets for Nobody {
+    fn socket(&mut self, _: &Socket) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn restart(&mut self) {}
+}
+
+/// Writes datagrams on, each when the next one comes: a dump that is refused leaves nothing behind.
 struct Recorder<'a, W> {
     out: &'a mut W,
-    datagram: Vec<u8>,
+    /// The last datagram, not yet written.
+    held: Vec<u8>,
+    messages: u64,
     wrote: bool,
     error: Option<io::Error>,
 }
 
+impl<W: io::Write> Recorder<'_, W> {
+    fn write_held(&mut self) {
+        if self.error.is_none() && !self.held.is_empty() {
+            self.error = self.out.write_all(&self.held).err();
+            self.wrote = true;
+        }
+        self.held.clear();
+    }
+}
+
 impl<W: io::Write> Visit for Recorder<'_, W> {
     fn message(&mut self, _: &Message<'_>) -> ControlFlow<()> {
+        self.messages += 1;
         match self.error {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(()),
@@ -264,18 +311,15 @@ impl<W: io::Write> Visit for Recorder<'_, W> {
     }
 
     fn datagram(&mut self, bytes: &[u8]) {
-        if self.error.is_some() {
-            return;
-        }
-        self.datagram.clear();
-        self.datagram.extend_from_slice(bytes);
-        self.datagram.resize(bytes.len().next_multiple_of(4), 0);
-        redact::md5_keys(&mut self.datagram);
-        self.wrote = true;
-        self.error = self.out.write_all(&self.datagram).err();
+        self.write_held();
+        self.held.extend_from_slice(bytes);
+        self.held.resize(bytes.len().next_multiple_of(4), 0);
+        redact::md5_keys(&mut self.held);
     }
 
     fn restart(&mut self) {
+        self.held.clear();
+        self.messages = 0;
         if self.wrote {
             self.error.get_or_insert_with(|| {
                 io::Error::other("the kernel's dump began again after a part was written")

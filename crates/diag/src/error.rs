@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 /// A request for sockets that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,8 +24,9 @@ pub enum Error {
     },
     /// The kernel has nothing that answers: neither the module nor the request is known.
     #[error(
-        "the kernel cannot list {what} by netlink ({source}): its diag module is missing \
-         (modprobe tcp_diag udp_diag, or CONFIG_INET_DIAG and CONFIG_INET_UDP_DIAG)"
+        "the kernel cannot list {what} by netlink ({}): its diag module is missing \
+         (modprobe tcp_diag udp_diag, or CONFIG_INET_DIAG and CONFIG_INET_UDP_DIAG)",
+        in_words(source)
     )]
     Unsupported {
         /// What was asked for.
@@ -64,11 +67,19 @@ impl Error {
         }
     }
 
-    /// Sorts a failed request: is it beyond this kernel, or did it fail?
-    pub(crate) fn of_request(what: &'static str, source: sockeye_netlink::Error) -> Error {
+    /// Sorts a failed request: is it beyond this kernel, or did it fail? A kernel that lacks the
+    /// handler says so before its first answer: in an ERROR, or in the DONE of an empty dump
+    /// (`__inet_diag_dump`).
+    pub(crate) fn of_request(
+        what: &'static str,
+        source: sockeye_netlink::Error,
+        answered: bool,
+    ) -> Error {
         // ENOENT: no handler (inet_diag_lock_handler); EINVAL: the message type is unknown
         // (sock_diag_rcv_msg before 3.3); EOPNOTSUPP: a family without sock_diag.
-        if [Errno::NOENT, Errno::INVAL, Errno::OPNOTSUPP].iter().any(|e| is(&source, *e)) {
+        let refused = matches!(source, sockeye_netlink::Error::Kernel(_))
+            && [Errno::NOENT, Errno::INVAL, Errno::OPNOTSUPP].iter().any(|e| is(&source, *e));
+        if refused && !answered {
             Error::Unsupported { what, source }
         } else {
             Error::Dump { what, source }
@@ -76,7 +87,12 @@ impl Error {
     }
 }
 
-use rustix::io::Errno;
+/// The errno alone: what netlink says around it would mislead here.
+fn in_words(error: &sockeye_netlink::Error) -> String {
+    error
+        .errno()
+        .map_or_else(|| error.to_string(), |errno| io::Error::from_raw_os_error(errno).to_string())
+}
 
 pub(crate) fn is(error: &sockeye_netlink::Error, errno: Errno) -> bool {
     error.errno() == Some(errno.raw_os_error())

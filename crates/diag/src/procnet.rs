@@ -43,6 +43,9 @@ pub struct TcpTail {
     pub ssthresh: i32,
 }
 
+/// The longest line taken, bytes; the kernel's have some 200. What is longer is no such file.
+const LONGEST_LINE: u64 = 4096;
+
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: {source}", path.display())]
@@ -104,10 +107,15 @@ fn read(
     let (mut result, mut number, mut bytes) = (Read::default(), 0, Vec::new());
     loop {
         bytes.clear();
-        if file.read_until(b'\n', &mut bytes).map_err(error)? == 0 {
+        let mut line = io::Read::take(&mut file, LONGEST_LINE);
+        if line.read_until(b'\n', &mut bytes).map_err(error)? == 0 {
             return Ok(result);
         }
         number += 1;
+        if bytes.len() as u64 == LONGEST_LINE {
+            let what = format!("line {number} is longer than {LONGEST_LINE} bytes");
+            return Err(error(io::Error::new(io::ErrorKind::InvalidData, what)));
+        }
         if number == 1 {
             // The names of the columns.
             continue;
@@ -177,7 +185,7 @@ fn tcp_tail<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<TcpTail> {
 
 /// Ticks in ms, rounded up.
 fn milliseconds(ticks: u32) -> u32 {
-    let ms = u64::from(ticks) * 1000 / u64::from(USER_HZ);
+    let ms = (u64::from(ticks) * 1000).div_ceil(u64::from(USER_HZ));
     u32::try_from(ms).unwrap_or(u32::MAX)
 }
 
@@ -255,6 +263,14 @@ mod tests {
             let read = read_tcp(Path::new(path), family, States::ALL, all).unwrap();
             assert_eq!((read.malformed, read.first_malformed), (0, None), "{path}");
         }
+    }
+
+    #[test]
+    fn a_file_without_lines_is_refused() {
+        let all = |_: &Line| ControlFlow::Continue(());
+        let zero = Path::new("/dev/zero");
+        let error = read_tcp(zero, Family::Inet, States::ALL, all).unwrap_err().to_string();
+        assert!(error.contains("/dev/zero") && error.contains("line 1"), "{error}");
     }
 
     #[test]

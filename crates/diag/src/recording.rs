@@ -5,10 +5,13 @@
 //! no recording is refused with the offset at which that showed.
 
 use std::io::{self, Read};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use sockeye_model::{Protocol, Socket};
-use sockeye_netlink::{FormatError, Messages};
+use sockeye_netlink::{
+    Ack, FormatError, Messages, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP,
+};
+use zeroize::Zeroizing;
 
 use crate::inet::{self, DecodeError};
 use crate::request::{SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK};
@@ -19,10 +22,8 @@ const HEADER_LEN: usize = 16;
 /// The longest message taken, bytes. A socket takes less than 1 KiB, and the kernel's datagrams
 /// end at 32 KiB.
 const LONGEST: usize = 1 << 20;
-/// `NLMSG_ERROR`, `NLMSG_DONE`, `NLMSG_NOOP`.
-const NOOP: u16 = 1;
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
+/// How much is read at a time, bytes.
+const BLOCK: usize = 1 << 16;
 /// `DCCPDIAG_GETSOCK`, which `ss` of old wrote as well.
 const DCCPDIAG_GETSOCK: u16 = 19;
 
@@ -87,29 +88,36 @@ pub enum RecordingError {
 /// Reads a recording up to its first DONE and hands over its sockets, as TCP sockets. States and
 /// duplicates are left as they are.
 ///
+/// A recording may hold keys of MD5 signatures, so what was read is wiped from memory. `file` needs
+/// no buffer of its own.
+///
 /// # Errors
 /// [`RecordingError`], after the sockets before it were handed over.
-pub fn read(mut file: impl Read, sockets: &mut impl Sockets) -> Result<Report, RecordingError> {
+pub fn read(file: impl Read, sockets: &mut impl Sockets) -> Result<Report, RecordingError> {
     let mut report = Report::default();
     let mut socket = Socket::new(Protocol::TCP);
-    let mut bytes = Vec::new();
-    let mut offset = 0;
+    let mut source = Source::new(file);
     loop {
-        bytes.resize(HEADER_LEN, 0);
-        fill(&mut file, &mut bytes, 0, offset)?;
-        let length = length_of(&bytes)
-            .filter(|l| (HEADER_LEN..=LONGEST).contains(l))
-            .ok_or(RecordingError::Length { offset, length: first_u32(&bytes) })?;
-        bytes.resize(length.next_multiple_of(4), 0);
-        fill(&mut file, &mut bytes, HEADER_LEN, offset)?;
+        let offset = source.offset;
         // One message by construction: the length was read from it.
-        for message in Messages::new(bytes.get(..length).unwrap_or_default()) {
+        for message in Messages::new(source.message()?) {
             let of_socket = |source| RecordingError::Socket { offset, source };
             let message = message.map_err(|e: FormatError| of_socket(DecodeError::Format(e)))?;
+            report.interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
             match message.kind() {
-                DONE => return Ok(report),
-                NOOP => continue,
-                ERROR => return Err(kernel_error(offset, message.payload())),
+                NLMSG_DONE | NLMSG_ERROR => {
+                    let ack =
+                        Ack::decode(&message).map_err(|e| of_socket(DecodeError::Format(e)))?;
+                    if ack.errno != 0 {
+                        let error = io::Error::from_raw_os_error(ack.errno);
+                        return Err(RecordingError::Kernel { offset, error });
+                    }
+                    if ack.done {
+                        return Ok(report);
+                    }
+                    continue;
+                }
+                NLMSG_NOOP => continue,
                 TCPDIAG_GETSOCK | DCCPDIAG_GETSOCK | SOCK_DIAG_BY_FAMILY => {}
                 kind => return Err(RecordingError::Kind { offset, kind }),
             }
@@ -123,44 +131,77 @@ pub fn read(mut file: impl Read, sockets: &mut impl Sockets) -> Result<Report, R
                 return Ok(report);
             }
         }
-        offset += bytes.len() as u64;
     }
 }
 
-/// Fills `bytes` from index `from` on; `offset` is where the message begins.
-fn fill(
-    file: &mut impl Read,
-    bytes: &mut [u8],
-    mut from: usize,
+/// A file, read in blocks that are wiped.
+struct Source<R> {
+    file: R,
+    buffer: Zeroizing<Vec<u8>>,
+    /// What of the buffer was read and not yet taken.
+    unread: Range<usize>,
+    /// Where the next message begins in the file.
     offset: u64,
-) -> Result<(), RecordingError> {
-    while let Some(rest) = bytes.get_mut(from..).filter(|rest| !rest.is_empty()) {
-        let at = offset + from as u64;
-        match file.read(rest) {
-            Ok(0) => {
-                return Err(RecordingError::End { offset, end: at, missing: rest.len() });
-            }
-            Ok(read) => from += read,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(RecordingError::Read { offset: at, source }),
-        }
+}
+
+impl<R: Read> Source<R> {
+    fn new(file: R) -> Self {
+        Source { file, buffer: Zeroizing::new(vec![0; BLOCK]), unread: 0..0, offset: 0 }
     }
-    Ok(())
-}
 
-fn first_u32(bytes: &[u8]) -> u32 {
-    bytes.first_chunk().map_or(0, |word| u32::from_ne_bytes(*word))
-}
+    /// The next message, without padding.
+    fn message(&mut self) -> Result<&[u8], RecordingError> {
+        self.fill(HEADER_LEN)?;
+        let unread = self.buffer.get(self.unread.clone()).unwrap_or_default();
+        let stated = unread.first_chunk().map_or(0, |word| u32::from_ne_bytes(*word));
+        let length = usize::try_from(stated)
+            .ok()
+            .filter(|length| (HEADER_LEN..=LONGEST).contains(length))
+            .ok_or(RecordingError::Length { offset: self.offset, length: stated })?;
+        let padded = length.next_multiple_of(4);
+        self.fill(padded)?;
+        let start = self.unread.start;
+        self.unread.start += padded;
+        self.offset += padded as u64;
+        Ok(self.buffer.get(start..start + length).unwrap_or_default())
+    }
 
-fn length_of(header: &[u8]) -> Option<usize> {
-    usize::try_from(first_u32(header)).ok()
-}
+    /// Reads until `wanted` bytes are there.
+    fn fill(&mut self, wanted: usize) -> Result<(), RecordingError> {
+        if self.unread.len() < wanted && self.unread.start + wanted > self.buffer.len() {
+            self.make_room(wanted);
+        }
+        while self.unread.len() < wanted {
+            let end = self.offset + self.unread.len() as u64;
+            let room = self.buffer.get_mut(self.unread.end..).unwrap_or_default();
+            match self.file.read(room) {
+                Ok(0) => {
+                    let missing = wanted - self.unread.len();
+                    return Err(RecordingError::End { offset: self.offset, end, missing });
+                }
+                Ok(read) => self.unread.end += read,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(RecordingError::Read { offset: end, source }),
+            }
+        }
+        Ok(())
+    }
 
-/// struct nlmsgerr begins with a negative errno.
-fn kernel_error(offset: u64, payload: &[u8]) -> RecordingError {
-    let errno = payload.first_chunk().map_or(0, |word| i32::from_ne_bytes(*word));
-    let error = io::Error::from_raw_os_error(errno.checked_neg().unwrap_or(0));
-    RecordingError::Kernel { offset, error }
+    /// Moves what is unread to the front, of a larger buffer if it must be. A vector that grew by
+    /// itself would leave its old bytes behind.
+    fn make_room(&mut self, wanted: usize) {
+        if wanted <= self.buffer.len() {
+            self.buffer.copy_within(self.unread.clone(), 0);
+        } else {
+            let mut larger = Zeroizing::new(vec![0; wanted.next_power_of_two()]);
+            let unread = self.buffer.get(self.unread.clone()).unwrap_or_default();
+            if let Some(front) = larger.get_mut(..unread.len()) {
+                front.copy_from_slice(unread);
+            }
+            self.buffer = larger;
+        }
+        self.unread = 0..self.unread.len();
+    }
 }
 
 #[cfg(test)]
@@ -188,7 +229,7 @@ mod tests {
     }
 
     fn done() -> Vec<u8> {
-        Request::new(DONE).body(&0u32).to_bytes(0, 0).unwrap()
+        Request::new(NLMSG_DONE).body(&0u32).to_bytes(0, 0).unwrap()
     }
 
     fn read_all(parts: &[Vec<u8>]) -> (Vec<u32>, Result<Report, RecordingError>) {
@@ -251,10 +292,44 @@ mod tests {
 
     #[test]
     fn an_error_of_the_kernel_is_told() {
-        let error = Request::new(ERROR).body(&(-2i32)).body(&[0u8; 16]).to_bytes(0, 0).unwrap();
-        let (_, report) = read_all(&[error]);
-        let error = report.unwrap_err().to_string();
-        assert!(error.contains("No such file or directory"), "{error}");
+        for kind in [NLMSG_ERROR, NLMSG_DONE] {
+            let error = Request::new(kind).body(&(-2i32)).body(&[0u8; 16]).to_bytes(0, 0).unwrap();
+            let (_, report) = read_all(&[error]);
+            let error = report.unwrap_err().to_string();
+            assert!(error.contains("No such file or directory"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_acknowledgement_is_no_error() {
+        let ack = Request::new(NLMSG_ERROR).body(&0i32).body(&[0u8; 16]).to_bytes(0, 0).unwrap();
+        let (inodes, report) = read_all(&[ack, socket(1), done()]);
+        assert_eq!((inodes.len(), report.unwrap().sockets), (1, 1));
+    }
+
+    #[test]
+    fn an_interrupted_dump_stays_one() {
+        let flagged = Request::new(NLMSG_DONE).flags(NLM_F_DUMP_INTR).body(&0u32);
+        let (_, report) = read_all(&[socket(1), flagged.to_bytes(0, 0).unwrap()]);
+        assert!(report.unwrap().interrupted);
+    }
+
+    #[test]
+    fn messages_longer_than_a_block_are_read_in_small_pieces_too() {
+        /// Hands out as many bytes as its length is odd or even.
+        struct Slow<'a>(&'a [u8]);
+        impl Read for Slow<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let some = buffer.len().min(1 + self.0.len() % 777);
+                self.0.read(&mut buffer[..some])
+            }
+        }
+        let long = Request::new(20).body(&socket(2)[16..88]).attr(99, &[0; 60_000]);
+        let long = long.attr(99, &[0; 60_000]).to_bytes(0, 0).unwrap();
+        let parts = [socket(1), long.clone(), socket(3), long, socket(4), done()].concat();
+        let mut inodes = Inodes::default();
+        read(Slow(&parts), &mut inodes).unwrap();
+        assert_eq!(inodes.0, [1, 2, 3, 2, 4]);
     }
 
     #[test]

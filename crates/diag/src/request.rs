@@ -1,6 +1,6 @@
 //! What is asked: the requests of linux/inet_diag.h.
 
-use sockeye_model::{Cookie, Endpoint, Family, Protocol, States};
+use sockeye_model::{Cookie, Endpoint, Family, Protocol, Socket, States};
 use sockeye_netlink::Request;
 use std::net::IpAddr;
 use zerocopy::big_endian::U16;
@@ -116,7 +116,8 @@ pub struct Identity {
     pub protocol: Protocol,
     /// Local address and port. Its address decides on the family.
     pub local: Endpoint,
-    /// Peer's address and port; unspecified for a listener.
+    /// Peer's address and port; the unspecified address and port 0 for a listener or an
+    /// unconnected socket.
     pub peer: Endpoint,
     /// Index of the interface, 0 for any.
     pub interface: u32,
@@ -132,12 +133,22 @@ impl Identity {
         }
     }
 
+    /// True for the socket with exactly these ends.
+    pub(crate) fn names(&self, socket: &Socket) -> bool {
+        (socket.local, socket.peer) == (self.local, self.peer)
+    }
+
     pub(crate) fn sock_id(&self) -> SockId {
+        // udp_dump_one looks from the other end, as for a packet that comes in.
+        let (source, destination) = match self.protocol {
+            Protocol::UDP | Protocol::UDPLITE => (self.peer, self.local),
+            _ => (self.local, self.peer),
+        };
         SockId {
-            sport: U16::new(self.local.port),
-            dport: U16::new(self.peer.port),
-            src: wire_address(self.local.address),
-            dst: wire_address(self.peer.address),
+            sport: U16::new(source.port),
+            dport: U16::new(destination.port),
+            src: wire_address(source.address),
+            dst: wire_address(destination.address),
             interface: self.interface,
             cookie: self.cookie.map_or(NO_COOKIE, |Cookie(c)| {
                 // Two halves, the low one first (sock_diag_save_cookie).

@@ -147,6 +147,58 @@ fn one_socket_is_found_without_a_dump() {
 }
 
 #[test]
+fn a_connection_that_has_ended_is_not_its_listener() {
+    let (listener, client, server) = connection("127.0.0.1:0");
+    let identity = Identity {
+        protocol: Protocol::TCP,
+        local: endpoint(server.local_addr().unwrap()),
+        peer: Endpoint { port: 9, ..endpoint(client.local_addr().unwrap()) },
+        interface: 0,
+        cookie: None,
+    };
+    let mut diag = Diag::open().unwrap();
+    assert_eq!(diag.lookup(&identity, Extensions::NONE).unwrap(), None);
+    drop(listener);
+}
+
+#[test]
+fn a_udp_socket_is_found_without_a_dump() {
+    for any in ["127.0.0.1:0", "[::1]:0"] {
+        let bound = UdpSocket::bind(any).unwrap();
+        let connected = UdpSocket::bind(any).unwrap();
+        let far = bound.local_addr().unwrap();
+        connected.connect(far).unwrap();
+        let unspecified: SocketAddr =
+            if far.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }.parse().unwrap();
+        let mut diag = Diag::open().unwrap();
+        for (socket, peer) in [(&bound, unspecified), (&connected, far)] {
+            let identity = Identity {
+                protocol: Protocol::UDP,
+                local: endpoint(socket.local_addr().unwrap()),
+                peer: endpoint(peer),
+                interface: 0,
+                cookie: None,
+            };
+            let found = diag.lookup(&identity, Extensions::NONE).unwrap().unwrap();
+            assert_eq!(found.inode, inode_of(socket), "{identity:?}");
+        }
+    }
+}
+
+#[test]
+fn a_protocol_that_the_kernel_cannot_list_is_told_from_a_missing_socket() {
+    let identity = Identity {
+        protocol: Protocol(200),
+        local: Endpoint::UNSPECIFIED,
+        peer: Endpoint::UNSPECIFIED,
+        interface: 0,
+        cookie: None,
+    };
+    let failure = Diag::open().unwrap().lookup(&identity, Extensions::NONE).unwrap_err();
+    assert!(failure.unsupported(), "{failure}");
+}
+
+#[test]
 fn a_visitor_may_stop_and_the_connection_stays_usable() {
     struct First(u32);
     impl Sockets for First {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use sockeye_diag::{Diag, Error, Extensions, Identity, Query, Report, Sockets};
 use sockeye_model::{Cookie, Endpoint, Family, Protocol, Socket, States};
 use sockeye_netlink::scripted::{Reply, Scripted, done, error};
-use sockeye_netlink::{NLM_F_DUMP_INTR, Request};
+use sockeye_netlink::{NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, Request};
 
 const QUERY: Query = Query {
     family: Family::Inet,
@@ -128,19 +128,75 @@ fn a_missing_module_is_told_from_a_failure() {
 
 #[test]
 fn a_dump_may_fail_at_its_end() {
-    let (seen, report) = dump([Reply::new().datagram([socket(1)]).datagram([done(12)])]);
-    assert_eq!(seen.cookies, [1]);
-    assert!(matches!(report, Err(Error::Dump { .. })));
+    // Even ENOENT is a failure once sockets came.
+    for errno in [12, 2] {
+        let (seen, report) = dump([Reply::new().datagram([socket(1)]).datagram([done(errno)])]);
+        assert_eq!(seen.cookies, [1]);
+        assert!(matches!(report, Err(Error::Dump { .. })));
+    }
+}
+
+#[test]
+fn a_failing_system_call_is_no_missing_module() {
+    for reply in [Reply::new().errno(22), Reply::new().send_errno(2), Reply::new().errno(95)] {
+        let (_, report) = dump([reply]);
+        let failure = report.unwrap_err();
+        assert!(!failure.unsupported(), "{failure}");
+    }
+}
+
+#[test]
+fn an_interrupted_dump_is_made_again_if_asked() {
+    let flagged = Reply::new().datagram([socket(1).flags(NLM_F_DUMP_INTR), done(0)]);
+    let whole = Reply::new().datagram([socket(1), socket(2), done(0)]);
+    let mut diag = Diag::new(Scripted::new().reply(flagged).reply(whole));
+    diag.set_interrupted_retries(1);
+    let mut seen = Seen::default();
+    assert!(!diag.dump(&QUERY, &mut seen).unwrap().interrupted);
+    assert_eq!((seen.cookies, seen.restarts), (vec![1, 2], 1));
+}
+
+#[test]
+fn what_the_kernel_adds_to_a_success_is_kept() {
+    let warning = done(0).flags(NLM_F_ACK_TLVS).attr_str(1, "be careful");
+    let (_, report) = dump([Reply::new().datagram([socket(1), warning])]);
+    assert_eq!(report.unwrap().warning.as_deref(), Some("be careful"));
 }
 
 #[test]
 fn a_recording_cannot_take_back_what_was_written() {
-    let long = socket(2).attr(20, &vec![0; 40_000]);
-    let first = Reply::new().datagram([socket(1)]).datagram([long.clone()]);
-    let second = Reply::new().datagram([socket(1)]).datagram([long, done(0)]);
-    let mut diag = Diag::new(Scripted::new().reply(first).reply(second));
-    let failure = diag.record(&QUERY, &mut Vec::new()).unwrap_err();
-    assert!(matches!(failure, Error::Write { .. }), "{failure}");
+    let record = |before: &[u8]| {
+        let long = || socket(9).attr(20, &vec![0; 40_000]);
+        let reply = || before.iter().fold(Reply::new(), |r, cookie| r.datagram([socket(*cookie)]));
+        let first = reply().datagram([long()]);
+        let second = reply().datagram([long(), done(0)]);
+        let mut bytes = Vec::new();
+        let script = Scripted::new().reply(first).reply(second);
+        (Diag::new(script).record(&QUERY, &mut bytes), bytes)
+    };
+    // One datagram is held until the next one comes.
+    let (report, bytes) = record(&[1]);
+    assert_eq!(report.unwrap().sockets, 2);
+    let mut seen = Seen::default();
+    sockeye_diag::recording::read(bytes.as_slice(), &mut seen).unwrap();
+    assert_eq!(seen.cookies, [1, 9]);
+    let (report, _) = record(&[1, 2]);
+    assert!(matches!(report, Err(Error::Write { .. })), "{report:?}");
+}
+
+#[test]
+fn a_refused_recording_leaves_nothing_behind() {
+    for refusal in [error(2), done(2)] {
+        let mut bytes = Vec::new();
+        let script = Scripted::new().reply(Reply::new().datagram([refusal]));
+        let failure = Diag::new(script).record(&QUERY, &mut bytes).unwrap_err();
+        assert!(failure.unsupported() && bytes.is_empty(), "{failure}");
+    }
+    // A dump that fails later leaves what came.
+    let mut bytes = Vec::new();
+    let reply = Reply::new().datagram([socket(1)]).datagram([done(2)]);
+    let failure = Diag::new(Scripted::new().reply(reply)).record(&QUERY, &mut bytes).unwrap_err();
+    assert!(!failure.unsupported() && bytes.len() == 88 + 20, "{failure}");
 }
 
 #[test]
@@ -151,23 +207,44 @@ fn a_recording_that_cannot_be_written_fails() {
     assert!(matches!(failure, Error::Write { .. }), "{failure}");
 }
 
-#[test]
-fn a_lookup_asks_for_one_socket_and_takes_no_for_an_answer() {
-    let endpoint = Endpoint { address: std::net::Ipv4Addr::LOCALHOST.into(), port: 1 };
-    let identity = Identity {
+/// The socket that [`socket`] makes, by its ends.
+fn unspecified() -> Identity {
+    Identity {
         protocol: Protocol::TCP,
-        local: endpoint,
-        peer: endpoint,
+        local: Endpoint::UNSPECIFIED,
+        peer: Endpoint::UNSPECIFIED,
         interface: 0,
         cookie: None,
-    };
-    let answered =
-        |reply| Diag::new(Scripted::new().reply(reply)).lookup(&identity, Extensions::NONE);
-    let found = answered(Reply::new().datagram([socket(7)]).datagram([error(0)])).unwrap().unwrap();
-    assert_eq!(found.cookie, Cookie(7));
-    for errno in [2, 116] {
-        assert_eq!(answered(Reply::new().datagram([error(errno)])).unwrap(), None);
     }
-    let failure = answered(Reply::new().datagram([error(1)])).unwrap_err();
-    assert_eq!(failure.errno(), Some(1));
+}
+
+fn lookup(
+    identity: &Identity,
+    replies: impl IntoIterator<Item = Reply>,
+) -> Result<Option<Cookie>, Error> {
+    let script = replies.into_iter().fold(Scripted::new(), Scripted::reply);
+    let found = Diag::new(script).lookup(identity, Extensions::NONE)?;
+    Ok(found.map(|socket| socket.cookie))
+}
+
+#[test]
+fn a_lookup_gives_the_socket_with_exactly_these_ends() {
+    let answer = || Reply::new().datagram([socket(7)]).datagram([error(0)]);
+    assert_eq!(lookup(&unspecified(), [answer()]).unwrap(), Some(Cookie(7)));
+    // The kernel answers with what would take the packets: a listener, say.
+    let peer = Endpoint { port: 9, ..Endpoint::UNSPECIFIED };
+    assert_eq!(lookup(&Identity { peer, ..unspecified() }, [answer()]).unwrap(), None);
+}
+
+#[test]
+fn a_lookup_takes_no_for_an_answer() {
+    let refused = |errno| Reply::new().datagram([error(errno)]);
+    // Another cookie; none there, on a kernel that can list such sockets.
+    assert_eq!(lookup(&unspecified(), [refused(116)]).unwrap(), None);
+    let none = Reply::new().datagram([done(0)]);
+    assert_eq!(lookup(&unspecified(), [refused(2), none]).unwrap(), None);
+    // On a kernel that cannot, the same errno means something else.
+    let failure = lookup(&unspecified(), [refused(2), refused(2)]).unwrap_err();
+    assert!(failure.unsupported(), "{failure}");
+    assert_eq!(lookup(&unspecified(), [refused(1)]).unwrap_err().errno(), Some(1));
 }

@@ -3,7 +3,8 @@
 /// The block of the congestion control in use. A socket has at most one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CongestionInfo {
-    /// `INET_DIAG_VEGASINFO`, also sent by algorithms derived from Vegas (illinois, nv, yeah).
+    /// `INET_DIAG_VEGASINFO`, which Vegas, Illinois, NV, Westwood and YeAH send, each with a meaning
+    /// of its own.
     Vegas(VegasInfo),
     /// `INET_DIAG_DCTCPINFO`.
     Dctcp(DctcpInfo),
@@ -11,16 +12,18 @@ pub enum CongestionInfo {
     Bbr(BbrInfo),
 }
 
-/// `struct tcpvegas_info`.
+/// `struct tcpvegas_info`. The fields mean what the algorithm puts into them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct VegasInfo {
     /// `tcpv_enabled`: 0 while Vegas falls back to Reno.
     pub enabled: u32,
     /// `tcpv_rttcnt`: round-trip samples in the last round.
     pub rtt_count: u32,
-    /// `tcpv_rtt`: smallest round trip of the last round, µs; 0x7fffffff when unknown.
+    /// `tcpv_rtt`, µs: of Vegas the smallest round trip ever (`baseRTT`), of Illinois the average of
+    /// the last round, of Westwood the last one; 0x7fffffff when unknown.
     pub rtt_us: u32,
-    /// `tcpv_minrtt`: smallest round trip ever, µs.
+    /// `tcpv_minrtt`, µs: of Vegas the smallest round trip of this round, of Illinois and Westwood
+    /// the smallest ever; 0x7fffffff when unknown.
     pub min_rtt_us: u32,
 }
 
