@@ -5,25 +5,48 @@
 //! be used from any thread afterwards. Dropping a [`Namespace`] removes its name; the kernel takes it
 //! down when the last socket and process in it are gone.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use sockeye_netns::Netns;
 
 use crate::failed;
 
 /// Tells namespaces of one process apart.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
+/// What the names of these namespaces begin with.
+const PREFIX: &str = "sk-";
+
+/// Removes, once a process, what tests left behind that were killed.
+static SWEEP: Once = Once::new();
+
+/// Removes namespaces whose maker has ended without doing so: `sk-LABEL-PID-N` where no such process
+/// is.
+fn sweep() {
+    for named in sockeye_netns::named().unwrap_or_default() {
+        let name = named.name.to_string_lossy();
+        let mut parts = name.rsplit('-');
+        let (number, pid) = (parts.next(), parts.next());
+        let is_number = |part: Option<&str>| part.is_some_and(|p| p.parse::<u32>().is_ok());
+        if name.starts_with(PREFIX)
+            && is_number(number)
+            && is_number(pid)
+            && pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+        {
+            let _ = ip(&format!("netns del {name}"));
+        }
+    }
+}
+
 /// A named network namespace, removed on drop.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
-    link: File,
+    netns: Netns,
 }
 
 impl Namespace {
@@ -32,18 +55,18 @@ impl Namespace {
     /// # Errors
     /// Fails without the right to make namespaces and without `ip`.
     pub fn new(label: &str) -> io::Result<Self> {
+        SWEEP.call_once(sweep);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("sk-{label}-{}-{number}", std::process::id());
+        let name = format!("{PREFIX}{label}-{}-{number}", std::process::id());
         ip(&format!("netns add {name}"))?;
-        let path = Path::new("/run/netns").join(&name);
-        let link = match File::open(&path) {
-            Ok(link) => link,
+        let netns = match Netns::of_name(&name) {
+            Ok(netns) => netns,
             Err(error) => {
                 let _ = ip(&format!("netns del {name}"));
-                return Err(failed(path.display(), error));
+                return Err(failed("a namespace just made", error));
             }
         };
-        let namespace = Self { name, link };
+        let namespace = Self { name, netns };
         namespace.set_link("lo", true)?;
         Ok(namespace)
     }
@@ -62,15 +85,8 @@ impl Namespace {
     /// # Panics
     /// A panic in `work` goes on in the caller.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
-        let inside = || {
-            move_into_link_name_space(self.link.as_fd(), Some(LinkNameSpaceType::Network))
-                .map_err(|error| failed(format_args!("cannot enter {}", self.name), error))?;
-            Ok(work())
-        };
-        std::thread::scope(|scope| match scope.spawn(inside).join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
+        let inside = || Ok::<T, std::convert::Infallible>(work());
+        self.netns.run(inside).map_err(|error| failed("test namespace", error))
     }
 
     /// Starts a program inside.

@@ -149,11 +149,6 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// An attribute whose presence is its value.
-    pub fn flag(&self) -> bool {
-        true
-    }
-
     /// The value as a `u8`.
     pub fn u8(&mut self) -> Option<u8> {
         self.value()

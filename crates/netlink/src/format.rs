@@ -21,6 +21,8 @@ pub enum Part {
     MessageHeader,
     /// The length that a message header states.
     MessageLength,
+    /// The length that a message header states: no multiple of 4, and another message follows.
+    MessageAlignment,
     /// The fixed struct that a message of this type begins with.
     Body,
     /// The 4 bytes of an attribute header (`struct nlattr`).
@@ -59,6 +61,9 @@ impl fmt::Display for FormatError {
             }
             Part::MessageLength => {
                 write!(f, "nlmsg_len is {found}, it can be {wanted} at {bound} here")
+            }
+            Part::MessageAlignment => {
+                write!(f, "nlmsg_len is {found}, no multiple of 4, and another message follows")
             }
             Part::Body => {
                 write!(f, "the message's fixed part needs {wanted} bytes, {found} are there")

@@ -205,8 +205,13 @@ impl<'a> Messages<'a> {
         let Some(payload) = rest.get(HEADER_LEN..length) else {
             return Err(malformed(Part::MessageLength, rest.len(), length));
         };
-        let message = Message { header, payload, index: self.index, offset: self.offset };
         let step = align(length);
+        // The kernel pads what it sends (nlmsg_end), so that an odd length before another message is
+        // a wrong one. Alone or at the end (audit) it does no harm.
+        if step != length && step < rest.len() {
+            return Err(malformed(Part::MessageAlignment, step, length));
+        }
+        let message = Message { header, payload, index: self.index, offset: self.offset };
         self.rest = rest.get(step..).unwrap_or_default();
         self.index += 1;
         self.offset = self.offset.saturating_add(step);

@@ -19,7 +19,7 @@ mod list;
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -102,14 +102,17 @@ impl Netns {
         }
     }
 
-    /// The namespace that a file stands for, a bind mount or a link in /proc.
+    /// The namespace that a file stands for, a bind mount or a link in /proc. That it is one of
+    /// another kind (mount, pid …) shows when it is entered.
     ///
     /// # Errors
-    /// [`Error::Open`], or [`Error::NotANetns`] for any other file.
+    /// [`Error::Open`], or [`Error::NotANetns`] for a file that is no namespace.
     pub fn open(path: impl Into<PathBuf>) -> Result<Netns, Error> {
         let path = path.into();
         let open = || {
-            let file = File::open(&path)?;
+            // A FIFO must not keep us waiting for somebody who writes to it.
+            let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+            let file = File::options().read(true).custom_flags(flags).open(&path)?;
             let metadata = file.metadata()?;
             Ok((file, NetnsId { device: metadata.dev(), inode: metadata.ino() }))
         };
@@ -198,6 +201,16 @@ mod tests {
         assert!(matches!(Netns::of_name("../self"), Err(Error::NoSuchName { .. })));
         assert!(matches!(Netns::open("/etc/passwd"), Err(Error::NotANetns { .. })));
         assert!(matches!(Netns::open("/no/such/file"), Err(Error::Open { .. })));
+    }
+
+    #[test]
+    fn a_fifo_is_refused_at_once() {
+        let path = std::env::temp_dir().join(format!("sockeye-netns-fifo-{}", std::process::id()));
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let refused = Netns::open(&path);
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(refused, Err(Error::NotANetns { .. })), "{refused:?}");
     }
 
     #[test]

@@ -109,18 +109,31 @@ fn a_tail_too_short_for_a_header_is_named() {
 }
 
 #[test]
-fn a_message_of_unaligned_length_is_padded_except_at_the_end() {
+fn a_message_of_unaligned_length_before_another_is_named() {
     let mut bytes = short(20, 4);
     bytes.extend([9; 4]);
     bytes[0] += 1; // 21 bytes, 3 of padding
-    let mut last = entry(2).to_bytes(0, 0).unwrap();
-    last.push(0);
-    last[0] = 21; // 21 bytes, no padding behind it
-    bytes.extend(last);
-    let reply = Reply::new().bytes(bytes).datagram([done(0)]);
-    let (outcome, collect) = dump_of([reply]);
-    assert_eq!(outcome.unwrap().messages, 2);
-    assert_eq!(collect.numbers, [0, 2]);
+    bytes.extend(entry(2).to_bytes(0, 0).unwrap());
+    let (outcome, _) = dump_of([Reply::new().datagram([entry(1)]).bytes(bytes)]);
+    let Err(Error::Format(malformed)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(
+        (malformed.part, malformed.offset, malformed.wanted, malformed.found),
+        (Part::MessageAlignment, 0, 24, 21)
+    );
+    let said = malformed.to_string();
+    assert!(said.contains("nlmsg_len is 21, no multiple of 4"), "{said}");
+}
+
+#[test]
+fn the_last_message_may_have_an_unaligned_length() {
+    for padding in 0..4 {
+        let mut last = entry(2).to_bytes(0, 0).unwrap();
+        last[0] = 21;
+        last.resize(21 + padding, 0);
+        let (outcome, collect) = dump_of([Reply::new().bytes(last).datagram([done(0)])]);
+        assert_eq!(outcome.unwrap().messages, 1);
+        assert_eq!(collect.numbers, [2]);
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ proptest! {
                 5 => prop_assert_eq!(attrs.be16(), Some(short)),
                 6 => prop_assert_eq!(attrs.be32(), Some(long)),
                 7 => prop_assert_eq!(attrs.str(), text.as_bytes()),
-                _ => prop_assert!(attrs.flag() && attrs.bytes().is_empty()),
+                _ => prop_assert!(attrs.bytes().is_empty()),
             }
         }
         prop_assert_eq!(seen, 8);
