@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 # What `make run` runs; what `make bench` measures; how long `make fuzz` runs, all targets together.
 ARGS ?= ss -tin
 BENCH ?=
@@ -16,7 +17,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 
 help:
 	@echo "make run [ARGS='ss -tin']   build in release mode and run"
-	@echo "make build                  build target/release/sockeye"
+	@echo "make build                  build $(TARGET_DIR)/release/sockeye"
 	@echo "make test                   all tests (root: they make network namespaces)"
 	@echo "make lint                   formatting, clippy, documentation"
 	@echo "make bench                  time beside the installed ss and the floor"
@@ -27,6 +28,8 @@ rust:
 	@scripts/need cc=gcc,libc6-dev
 	@command -v $(CARGO) >/dev/null || { \
 	    echo "make: no cargo: install Rust 1.88 or newer, for example with rustup" >&2; exit 1; }
+	@echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - || { \
+	    echo "make: the C compiler cannot link: install libc6-dev" >&2; exit 1; }
 
 build: rust
 	$(CARGO) build --release --locked -p sockeye
@@ -35,13 +38,15 @@ build: rust
 # missing, and stderr said what) is no failure of make's.
 run: rust
 	@$(CARGO) build --quiet --release --locked -p sockeye
-	@target/release/sockeye $(ARGS) || [ $$? -eq 3 ]
+	@$(TARGET_DIR)/release/sockeye $(ARGS) || [ $$? -eq 3 ]
 
 test: rust
-	@scripts/need ip=iproute2 ss=iproute2 strace=strace
+	@scripts/need ip=iproute2 ss=iproute2 strace=strace /etc/services=netbase
 	$(CARGO) test --locked --workspace
 
 lint: rust
+	@for tool in fmt clippy; do $(CARGO) $$tool --version >/dev/null 2>&1 || { \
+	    echo "make: no cargo $$tool: rustup component add rustfmt clippy" >&2; exit 1; }; done
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -50,13 +55,14 @@ lint: rust
 bench: rust
 	@scripts/need ip=iproute2 ss=iproute2
 	$(CARGO) build --release --locked -p sockeye -p sockeye-lab
-	target/release/bench $(BENCH)
+	$(TARGET_DIR)/release/bench $(BENCH)
 
 fuzz: rust
 	@scripts/need c++=g++
 	@$(CARGO) fuzz --version 2>/dev/null | grep -q ' $(CARGO_FUZZ_VERSION)$$' || \
 	    $(CARGO) install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)
 	@seconds=$$(( $(FUZZ_SECONDS) / $(words $(FUZZ_TARGETS)) )); \
+	[ $$seconds -ge 1 ] || seconds=1; \
 	for target in $(FUZZ_TARGETS); do \
 	    echo "fuzz: $$target for $$seconds s"; \
 	    found=fuzz/target/corpus/$$target; mkdir -p "$$found"; \
@@ -68,7 +74,7 @@ fuzz: rust
 
 docs: rust
 	$(CARGO) doc --locked --workspace --no-deps
-	@echo "open target/doc/sockeye_netlink/index.html"
+	@echo "open $(TARGET_DIR)/doc/sockeye_netlink/index.html"
 
 clean:
 	$(CARGO) clean

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use sockeye_lab::{Namespace, Recording, synthetic, terminal};
+use sockeye_lab::{Namespace, Population, Recording, synthetic, terminal};
 
 const SOCKEYE: &str = env!("CARGO_BIN_EXE_sockeye");
 
@@ -81,6 +81,13 @@ fn help_and_version_go_to_standard_output() {
         ends(&output, 0, "");
         assert!(String::from_utf8_lossy(&output.stdout).contains(text), "{arguments:?}");
     }
+}
+
+#[test]
+fn the_arguments_of_ss_are_its_own() {
+    // Not clap's: behind `--` there are no flags.
+    ends(&output(SOCKEYE, &["ss", "--", "-t"]), 2, "-t");
+    ends(&output(SOCKEYE, &["ss", "-t", "--", "state", "established"]), 0, "");
 }
 
 #[test]
@@ -159,23 +166,52 @@ fn an_empty_namespace_shows_the_header_alone() {
 }
 
 #[test]
-fn it_runs_without_rights() {
+fn it_runs_without_rights_and_says_what_it_could_not_see() {
+    let population = Population::new("nobody").unwrap();
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = directory.path().join("sockeye");
     fs::copy(SOCKEYE, &copy).unwrap();
-    let mut command = Command::new(&copy);
-    command.args(["ss", "-tuani"]);
-    std::os::unix::process::CommandExt::uid(&mut command, 65534);
-    // The copy cannot be run while a child that another test starts still has it open for writing.
-    let output = loop {
-        match command.output() {
-            Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
-            ended => break ended.unwrap(),
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = Command::new(&copy);
+        command.arg("ss").args(arguments);
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        // The copy cannot be run while a child that another test starts still has it open for
+        // writing.
+        loop {
+            match population.near().output(&mut command) {
+                Err(e) if e.to_string().contains("Text file busy") => {}
+                ended => break ended.unwrap(),
+            }
         }
     };
+    let whole = population.near().output(Command::new(SOCKEYE).args(["ss", "-Htuan"])).unwrap();
+    let output = as_nobody(&["-Htuan"]);
     ends(&output, 0, "");
-    assert_eq!(said(&output), "");
+    assert_eq!((said(&output), output.stdout), (String::new(), whole.stdout));
+    // Marks are not told to everyone.
+    ends(&as_nobody(&["-tane"]), 0, "CAP_NET_ADMIN");
+    let root = population.near().output(Command::new(SOCKEYE).args(["ss", "-tane"])).unwrap();
+    assert_eq!(said(&root), "");
+}
+
+#[test]
+fn messages_do_not_reach_a_terminal_raw() {
+    let output = output(SOCKEYE, &["ss", "--\x1b[2J"]);
+    ends(&output, 2, "x1b[2J");
+    assert!(!output.stderr.contains(&0x1b));
+}
+
+#[test]
+fn a_file_without_end_is_refused() {
+    for variable in ["PROC_NET_TCP", "TCPDIAG_FILE"] {
+        let mut command = Command::new(SOCKEYE);
+        ends(
+            &command.args(["ss", "-t"]).env(variable, "/dev/zero").output().unwrap(),
+            1,
+            "/dev/zero",
+        );
+    }
 }
 
 #[test]

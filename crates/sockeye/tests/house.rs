@@ -93,3 +93,33 @@ fn unsafe_code_stands_where_the_design_says() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].ends_with("netlink/src/sys.rs"), "{found:?}");
 }
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    fn documents(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let skipped = name == "target" || name.to_string_lossy().starts_with('.');
+            if path.is_dir() && !skipped {
+                documents(&path, found);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    documents(&root(), &mut found);
+    let mut links = 0;
+    for document in found {
+        for rest in read(&document).split("](").skip(1) {
+            let target = rest.split([')', '#']).next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            links += 1;
+            let path = document.parent().expect("a file").join(target);
+            assert!(path.exists(), "{}: no {target}", document.display());
+        }
+    }
+    assert!(links >= 10, "links are found: {links}");
+}

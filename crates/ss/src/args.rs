@@ -4,7 +4,7 @@
 //! they stay unambiguous, flags behind operands unless `POSIXLY_CORRECT` is set, `--` before
 //! operands. The order of flags matters where it does in `ss`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use lexopt::Arg;
 use sockeye_model::{Family, State, States};
@@ -82,25 +82,40 @@ pub(crate) enum UsageError {
 /// The value of `--iproute2`, else `SOCKEYE_IPROUTE2`, else the newest version. It is looked for
 /// first, since it decides which flags there are.
 fn chosen_version(args: &[OsString], variable: Lookup<'_>) -> Result<Version, UsageError> {
-    let mut chosen = None;
-    let mut args = args.iter().take_while(|arg| *arg != "--");
-    while let Some(arg) = args.next() {
-        if arg == "--iproute2" {
-            chosen = args.next().map(OsString::as_os_str);
-        } else if let Some(value) = arg.to_str().and_then(|arg| arg.strip_prefix("--iproute2=")) {
-            chosen = Some(OsStr::new(value));
-        }
-    }
-    if let Some(value) = chosen {
-        return Version::from_number(value)
-            .ok_or_else(|| UsageError::Version(value.to_owned(), "--iproute2"));
-    }
-    match variable("SOCKEYE_IPROUTE2").filter(|value| !value.is_empty()) {
+    let unless_chosen = match variable("SOCKEYE_IPROUTE2").filter(|value| !value.is_empty()) {
         None => Ok(Version::default()),
         Some(value) => {
             Version::from_number(&value).ok_or(UsageError::Version(value, "SOCKEYE_IPROUTE2"))
         }
+    };
+    // Which words are the values of flags depends on the flags, and these on the version. Those of
+    // the version so far tell: a flag with a value is written alike in all versions that have it.
+    let version = unless_chosen.as_ref().copied().unwrap_or_default();
+    match named_version(args, version, variable("POSIXLY_CORRECT").is_some()) {
+        Some(value) => Version::from_number(&value).ok_or(UsageError::Version(value, "--iproute2")),
+        None => unless_chosen,
     }
+}
+
+/// The value of the last `--iproute2`. What the grammar refuses ends the search: the parser proper
+/// will say so.
+fn named_version(args: &[OsString], version: Version, in_order: bool) -> Option<OsString> {
+    let mut parser = lexopt::Parser::from_args(args.to_vec());
+    let mut named = None;
+    while let Ok(Some(arg)) = parser.next() {
+        let flag = match arg {
+            Arg::Value(_) if in_order => break,
+            Arg::Value(_) => continue,
+            Arg::Short(letter) => short_flag(letter, version),
+            Arg::Long(word) => long_flag(word, version),
+        };
+        let Ok(Flag { value: Some(_), does, .. }) = flag else { continue };
+        let Ok(value) = parser.value() else { break };
+        if *does == Does::Iproute2 {
+            named = Some(value);
+        }
+    }
+    named
 }
 
 fn short_flag(letter: char, version: Version) -> Result<&'static Flag, UsageError> {
@@ -271,6 +286,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
 
     fn parsed(line: &str) -> Result<Request, UsageError> {
         parse(line.split_whitespace().map(OsString::from).collect(), &|_| None)
@@ -366,6 +382,23 @@ mod tests {
         let old: Lookup<'_> = &|name| (name == "SOCKEYE_IPROUTE2").then(|| "6.1".into());
         let Ok(Request::List(options)) = parse(vec!["-t".into()], old) else { panic!() };
         assert_eq!(options.version, Version::V6_1);
+    }
+
+    #[test]
+    fn the_value_of_another_flag_chooses_no_version() {
+        for line in ["-tD --iproute2", "-t --diag --iproute2", "-t --dia --iproute2"] {
+            let options = listed(line);
+            assert_eq!(options.dump.as_deref(), Some(OsStr::new("--iproute2")), "{line}");
+            assert_eq!(options.version, Version::V7_1, "{line}");
+        }
+        assert_eq!(listed("-D --iproute2 -t --iproute2=6.1").version, Version::V6_1);
+        assert_eq!(listed("-t --iproute2 7.1 --iproute2 6.1").version, Version::V6_1);
+        assert!(matches!(parsed("-t --iproute2"), Err(UsageError::Grammar(_))));
+        assert!(matches!(parsed("-t -- --iproute2 6.1"), Err(UsageError::Filter(_))));
+        // What --iproute2 says, the variable need not.
+        let wrong: Lookup<'_> = &|name| (name == "SOCKEYE_IPROUTE2").then(|| "5.0".into());
+        assert!(parse(vec!["-t".into(), "--iproute2=6.1".into()], wrong).is_ok());
+        assert!(matches!(parse(vec!["-t".into()], wrong), Err(UsageError::Version(..))));
     }
 
     #[test]

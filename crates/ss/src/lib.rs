@@ -7,13 +7,19 @@
 //!
 //! It promises:
 //!
-//! - no byte of a name from outside reaches a terminal raw;
+//! - no control character of a name from outside reaches a terminal raw, nor, in a message,
+//!   standard error;
 //! - a failure is said on standard error, and is the exit status (1; 2 for wrong usage, 3 where
 //!   something is known to be missing);
 //! - a closed pipe ends it quietly;
-//! - memory does not grow with the number of sockets, and nothing is allocated a row.
+//! - memory does not grow with the number of sockets, but for their cookies, by which a socket that
+//!   the kernel tells twice is known: of a live dump 4 KiB or some bits a socket, since cookies are
+//!   consecutive, and never more than 37 bytes a socket; half as much again while that table
+//!   grows. What is remembered of hosts and interfaces is bounded;
+//! - nothing is allocated a row, but by the look-up of a name that is not remembered.
 
 mod args;
+mod cache;
 mod chunks;
 mod columns;
 mod environment;
@@ -21,10 +27,14 @@ mod escape;
 mod flags;
 mod help;
 mod inet;
+mod interfaces;
 mod number;
 mod outcome;
 mod proc;
+mod record;
 mod resolve;
+mod rights;
+mod sink;
 mod states;
 mod tables;
 mod tcp;
@@ -59,7 +69,7 @@ pub fn run(program: &str, args: impl IntoIterator<Item = OsString>) -> u8 {
     let mut unbuffered = match stdout.as_fd().try_clone_to_owned() {
         Ok(descriptor) => File::from(descriptor),
         Err(error) => {
-            let _ = writeln!(stderr, "{program}: no standard output: {error}");
+            outcome::say(program, &format_args!("no standard output: {error}"), &mut stderr);
             return outcome::FAILED;
         }
     };
@@ -79,7 +89,7 @@ pub fn run_with(
     let request = match args::parse(args.into_iter().collect(), variable) {
         Ok(request) => request,
         Err(error) => {
-            let _ = writeln!(stderr, "{program}: {error}");
+            outcome::say(program, &error, stderr);
             return outcome::USAGE;
         }
     };
@@ -90,7 +100,7 @@ pub fn run_with(
             stdout.write_all(help::version(program, version).as_bytes())
         }
         Request::List(options) if options.dump.is_some() => {
-            tables::record(&options, stdout, &mut outcome)
+            record::record(&options, stdout, &mut outcome)
         }
         Request::List(options) => list(&options, variable, screen, stdout, &mut outcome),
     };

@@ -1,7 +1,12 @@
 //! How a run went: what is said on standard error after the rows, and the exit status.
+//!
+//! Arguments, variables and files end up in messages, so every message is escaped: no control
+//! character reaches standard error.
 
 use std::fmt;
 use std::io::Write;
+
+use crate::escape::Escape;
 
 /// Done.
 pub(crate) const DONE: u8 = 0;
@@ -49,8 +54,7 @@ impl Outcome {
     /// Says what there is to say, and gives the status.
     pub(crate) fn finish(&self, program: &str, stderr: &mut dyn Write) -> u8 {
         for note in &self.notes {
-            // Where standard error is closed, nobody listens.
-            let _ = writeln!(stderr, "{program}: {note}");
+            say(program, note, stderr);
         }
         match self {
             Outcome { failed: true, .. } => FAILED,
@@ -60,9 +64,25 @@ impl Outcome {
     }
 }
 
+/// Writes one message, as a line of its own.
+pub(crate) fn say(program: &str, message: &dyn fmt::Display, stderr: &mut dyn Write) {
+    let mut line = Vec::new();
+    Escape::Controls.write(&mut line, format!("{program}: {message}").as_bytes());
+    line.push(b'\n');
+    // Where standard error is closed, nobody listens.
+    let _ = stderr.write_all(&line);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_one_line_without_control_characters() {
+        let mut said = Vec::new();
+        say("s\rs", &"cannot open \x1b[2J\n", &mut said);
+        assert_eq!(String::from_utf8(said).unwrap(), "s\\x0ds: cannot open \\x1b[2J\\x0a\n");
+    }
 
     #[test]
     fn a_failure_outweighs_what_is_missing() {

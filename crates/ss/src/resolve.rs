@@ -1,28 +1,32 @@
 //! Names for numbers: services, hosts, interfaces, control groups.
 //!
-//! Each number is looked up once and remembered, a failure too. Nothing is looked up before a row
-//! needs it.
+//! What was looked up is remembered, a failure too. Nothing is looked up before a row needs it.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 use sockeye_model::{CgroupId, Protocol};
 
+use crate::cache::Cache;
 use crate::environment::{Lookup, proc_file};
 use crate::escape::Escape;
+use crate::interfaces::Interfaces;
 use crate::number;
+
+/// How much of a file of /proc/sys is read, bytes: more than any of them has.
+const SETTING_LIMIT: u64 = 4096;
 
 /// Names found so far.
 #[derive(Debug)]
 pub(crate) struct Names {
     services: Option<Services>,
-    hosts: Option<HashMap<IpAddr, Option<String>>>,
-    interfaces: HashMap<u32, Vec<u8>>,
+    hosts: Option<Cache<IpAddr, Option<String>>>,
+    interfaces: Interfaces,
     cgroups: Option<HashMap<u64, Vec<u8>>>,
     escape: Escape,
 }
@@ -32,8 +36,8 @@ impl Names {
     pub(crate) fn new(numeric: bool, hosts: bool, escape: Escape, variable: Lookup<'_>) -> Names {
         Names {
             services: (!numeric).then(|| Services::new(variable)),
-            hosts: hosts.then(HashMap::new),
-            interfaces: HashMap::new(),
+            hosts: hosts.then(Cache::default),
+            interfaces: Interfaces::default(),
             cgroups: None,
             escape,
         }
@@ -58,7 +62,7 @@ impl Names {
         if let Some(hosts) = &mut self.hosts {
             // A mapped address is asked for as what it stands for.
             let asked = address.to_canonical();
-            if let Some(name) = hosts.entry(asked).or_insert_with(|| host_name(asked)) {
+            if let Some(name) = hosts.get(asked, || host_name(asked)) {
                 self.escape.write(out, name.as_bytes());
                 return name.contains(':');
             }
@@ -69,8 +73,7 @@ impl Names {
 
     /// Appends the name of an interface, `ifN` for one that is gone.
     pub(crate) fn interface(&mut self, out: &mut Vec<u8>, index: u32) {
-        let name = self.interfaces.entry(index).or_insert_with(|| interface_name(index));
-        self.escape.write(out, name);
+        self.escape.write(out, self.interfaces.name(index));
     }
 
     /// Appends the path of a control group below its mount point, `unreachable:ID` for one that
@@ -132,7 +135,7 @@ impl Services {
     fn new(variable: Lookup<'_>) -> Services {
         let file =
             proc_file(variable, "PROC_IP_LOCAL_PORT_RANGE", "sys/net/ipv4/ip_local_port_range");
-        let ephemeral = fs::read_to_string(file).ok().and_then(|text| {
+        let ephemeral = setting(&file).and_then(|text| {
             let mut numbers = text.split_ascii_whitespace().map(str::parse);
             Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
         });
@@ -169,6 +172,13 @@ impl Services {
     }
 }
 
+/// What a file of /proc/sys holds.
+fn setting(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(file).ok()?.take(SETTING_LIMIT).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
 fn service_name(port: u16, datagram: bool) -> Option<String> {
     let asked = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
     let datagram = if datagram { libc::NI_DGRAM } else { 0 };
@@ -181,24 +191,6 @@ fn host_name(address: IpAddr) -> Option<String> {
     let asked = SocketAddr::new(address, 0);
     let flags = libc::NI_NAMEREQD | libc::NI_NUMERICSERV;
     dns_lookup::getnameinfo(&asked, flags).ok().map(|(host, _)| host)
-}
-
-fn interface_name(index: u32) -> Vec<u8> {
-    let named = socket(AddressFamily::INET, SocketType::DGRAM, None)
-        .and_then(|socket| netdevice::index_to_name_inlined(socket, index));
-    match named {
-        Ok(name) => name.as_bytes().to_vec(),
-        Err(_) => strange_name(index).unwrap_or_else(|| format!("if{index}").into_bytes()),
-    }
-}
-
-/// The name of an interface that is not UTF-8, which the call above refuses to give.
-fn strange_name(index: u32) -> Option<Vec<u8>> {
-    fs::read_dir("/sys/class/net").ok()?.flatten().find_map(|entry| {
-        let name = entry.file_name();
-        let known = fs::read_to_string(entry.path().join("ifindex")).ok()?;
-        (name.to_str().is_none() && known.trim_end().parse() == Ok(index)).then(|| name.into_vec())
-    })
 }
 
 /// Where cgroup v2 is mounted, by the first line of /proc/mounts that names it.
@@ -239,6 +231,7 @@ fn cgroup_paths() -> Option<HashMap<u64, Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::net::Ipv6Addr;
 
     fn names(numeric: bool) -> Names {
@@ -261,12 +254,36 @@ mod tests {
         assert_eq!(text(|out| named.port(out, 6, Protocol::UDP)), "6");
     }
 
+    /// Names with these bytes in the file of the ephemeral range.
+    fn names_with_range(range: &[u8]) -> Names {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(range).unwrap();
+        let path = file.path().to_owned();
+        Names::new(false, false, Escape::Never, &|name| {
+            (name == "PROC_IP_LOCAL_PORT_RANGE").then(|| path.clone().into())
+        })
+    }
+
     #[test]
     fn ephemeral_ports_are_never_looked_up() {
-        let range: Lookup<'_> =
-            &|name| (name == "PROC_IP_LOCAL_PORT_RANGE").then(|| "/nonexistent/port/range".into());
-        let services = Services::new(range);
-        assert_eq!(services.ephemeral, (1024, 4999));
+        let port = |names: &mut Names, port| text(|out| names.port(out, port, Protocol::TCP));
+        let mut names = names_with_range(b"25\t80\n");
+        assert_eq!(port(&mut names, 22), "ssh");
+        assert_eq!(port(&mut names, 25), "25");
+        assert_eq!(port(&mut names, 80), "80");
+        assert_eq!(port(&mut names, 443), "https");
+        let mut names = names_with_range(b"26\t79\n");
+        assert_eq!(port(&mut names, 25), "smtp");
+        assert_eq!(port(&mut names, 80), "http");
+    }
+
+    #[test]
+    fn without_a_range_it_is_that_of_the_kernels_of_old() {
+        for range in ["/nonexistent/port/range", "/dev/null", "/dev/zero"] {
+            let variable: Lookup<'_> =
+                &|name| (name == "PROC_IP_LOCAL_PORT_RANGE").then(|| range.into());
+            assert_eq!(Services::new(variable).ephemeral, (1024, 4999), "{range}");
+        }
     }
 
     #[test]
@@ -290,10 +307,9 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_that_is_gone_keeps_its_number() {
+    fn an_interface_has_its_name() {
         let mut names = names(true);
         assert_eq!(text(|out| names.interface(out, 1)), "lo");
-        assert_eq!(text(|out| names.interface(out, 2_000_000_000)), "if2000000000");
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(crate) fn named(name: &[u8], version: Version) -> Option<States> {
     })
 }
 
-/// The name in the State column.
+/// The name in the State column. 6.1 has names up to `closing` only, and no kernel sends the others.
 pub(crate) const fn label(state: State) -> &'static str {
     match state {
         State::Established => "ESTAB",
@@ -64,12 +64,13 @@ pub(crate) const fn label(state: State) -> &'static str {
         State::FinWait1 => "FIN-WAIT-1",
         State::FinWait2 => "FIN-WAIT-2",
         State::TimeWait => "TIME-WAIT",
-        State::Close | State::BoundInactive => "UNCONN",
+        // Bound, inactive sockets come as this one, too.
+        State::Close => "UNCONN",
         State::CloseWait => "CLOSE-WAIT",
         State::LastAck => "LAST-ACK",
         State::Listen => "LISTEN",
         State::Closing => "CLOSING",
-        State::NewSynRecv => "UNDEF",
+        State::NewSynRecv | State::BoundInactive => "UNDEF",
         State::Unknown(_) => "UNKNOWN",
     }
 }
@@ -95,6 +96,16 @@ mod tests {
         }
         assert_eq!(connected_by_default(Version::V6_1), States(0xb37));
         assert_eq!(connected_by_default(Version::V7_1), States(0x3b37));
+    }
+
+    /// By number, as they come in a recording.
+    #[test]
+    fn numbers_that_no_kernel_sends_are_labelled_as_ss_labels_them() {
+        for (number, name) in
+            [(0, "UNKNOWN"), (7, "UNCONN"), (11, "CLOSING"), (12, "UNDEF"), (13, "UNDEF")]
+        {
+            assert_eq!(label(State::from(number)), name, "{number}");
+        }
     }
 
     #[test]

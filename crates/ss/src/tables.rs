@@ -3,23 +3,26 @@
 //! The ways are tried in `ss`'s order: a recording named by `TCPDIAG_FILE` (TCP only), /proc where
 //! the environment points elsewhere, `SOCK_DIAG_BY_FAMILY`, `TCPDIAG_GETSOCK` (TCP only), /proc.
 //! Unlike `ss`, a way is given up for the next only as long as it has shown nothing, so no row
-//! comes twice; and what failed, or is missing, is said.
+//! comes twice; and what failed, or is missing, is said. A kernel that only knows the older request
+//! has not failed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::ops::ControlFlow;
 
-use sockeye_diag::{Diag, Extensions, Query, Report, Sockets, procnet, recording};
-use sockeye_model::{Family, Protocol, Socket};
+use sockeye_diag::{Diag, Error, Extensions, Query, Report, procnet, recording};
+use sockeye_model::{Family, Protocol};
+use sockeye_netlink::Receive;
 
 use crate::args::Options;
-use crate::columns::Mark;
 use crate::environment::{Lookup, proc_file};
 use crate::inet::Rows;
 use crate::outcome::Outcome;
+use crate::rights::Rights;
+use crate::sink::{Sink, Wanted};
 
 /// What to ask for, of which family.
-fn query(options: &Options, protocol: Protocol, family: Family) -> Query {
+pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Query {
     let mut extensions = Extensions::NONE;
     if options.memory {
         extensions = extensions.with(Extensions::MEMINFO).with(Extensions::SKMEMINFO);
@@ -35,79 +38,11 @@ fn query(options: &Options, protocol: Protocol, family: Family) -> Query {
 }
 
 /// The families to ask netlink for, in order.
-fn families(options: &Options) -> &'static [Family] {
+pub(crate) fn families(options: &Options) -> &'static [Family] {
     match options.preferred {
         Some(Family::Inet) => &[Family::Inet],
         Some(Family::Inet6) => &[Family::Inet6],
         None => &[Family::Inet, Family::Inet6],
-    }
-}
-
-/// Families whose rows are wanted.
-#[derive(Debug, Clone, Copy)]
-struct Wanted {
-    ipv4: bool,
-    ipv6: bool,
-}
-
-impl Wanted {
-    const BOTH: Wanted = Wanted { ipv4: true, ipv6: true };
-
-    fn has(self, family: Family) -> bool {
-        match family {
-            Family::Inet => self.ipv4,
-            Family::Inet6 => self.ipv6,
-        }
-    }
-
-    fn without(self, family: Family) -> Wanted {
-        match family {
-            Family::Inet => Wanted { ipv4: false, ..self },
-            Family::Inet6 => Wanted { ipv6: false, ..self },
-        }
-    }
-}
-
-/// The rows of one dump.
-struct Sink<'a, W> {
-    rows: &'a mut Rows<W>,
-    wanted: Wanted,
-    /// Before the dump's first row.
-    mark: Mark,
-    shown: u64,
-    /// The dump began again when some of its rows had been written.
-    torn: bool,
-    error: Option<io::Error>,
-}
-
-impl<'a, W: Write> Sink<'a, W> {
-    fn new(rows: &'a mut Rows<W>, wanted: Wanted) -> Self {
-        let mark = rows.columns.mark();
-        Sink { rows, wanted, mark, shown: 0, torn: false, error: None }
-    }
-}
-
-impl<W: Write> Sockets for Sink<'_, W> {
-    fn socket(&mut self, socket: &Socket) -> ControlFlow<()> {
-        if !self.wanted.has(socket.family) {
-            return ControlFlow::Continue(());
-        }
-        self.shown += 1;
-        match self.rows.socket(socket) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.error = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-
-    fn restart(&mut self) {
-        self.shown = 0;
-        if !self.rows.columns.set_back(&self.mark) {
-            self.torn = true;
-            self.mark = self.rows.columns.mark();
-        }
     }
 }
 
@@ -121,13 +56,14 @@ pub(crate) fn list<W: Write>(
     rows: &mut Rows<W>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
-    let mut listing = Listing { options, variable, rows, outcome };
+    let mut listing = Listing { options, variable, rows, outcome, rights: Rights::default() };
     if options.udp {
         listing.udp()?;
     }
     if options.tcp {
         listing.tcp()?;
     }
+    listing.rights.report(options, listing.outcome);
     Ok(())
 }
 
@@ -136,6 +72,8 @@ struct Listing<'a, W> {
     variable: Lookup<'a>,
     rows: &'a mut Rows<W>,
     outcome: &'a mut Outcome,
+    /// As the live dumps show them.
+    rights: Rights,
 }
 
 impl<W: Write> Listing<'_, W> {
@@ -151,7 +89,7 @@ impl<W: Write> Listing<'_, W> {
         if self.is_set("PROC_NET_UDP") || self.is_set("PROC_ROOT") {
             return self.proc(Protocol::UDP, self.wanted());
         }
-        self.netlink(Protocol::UDP)
+        self.netlink(Protocol::UDP, Diag::open())
     }
 
     fn tcp(&mut self) -> io::Result<()> {
@@ -161,7 +99,7 @@ impl<W: Write> Listing<'_, W> {
         if self.is_set("PROC_NET_TCP") || self.is_set("PROC_ROOT") {
             return self.proc(Protocol::TCP, self.wanted());
         }
-        self.netlink(Protocol::TCP)
+        self.netlink(Protocol::TCP, Diag::open())
     }
 
     fn recording(&mut self) -> io::Result<()> {
@@ -186,70 +124,86 @@ impl<W: Write> Listing<'_, W> {
         Ok(())
     }
 
-    fn netlink(&mut self, protocol: Protocol) -> io::Result<()> {
+    /// The dumps of each family, or what can be had in their place.
+    fn netlink<R: Receive>(
+        &mut self,
+        protocol: Protocol,
+        opened: Result<Diag<R>, Error>,
+    ) -> io::Result<()> {
         let mut wanted = self.wanted();
-        let mut diag = match Diag::open() {
+        let mut diag = match opened {
             Ok(diag) => diag,
             Err(error) => return self.proc_instead(protocol, wanted, &error),
         };
         for family in families(self.options) {
             let query = query(self.options, protocol, *family);
-            let mut sink = Sink::new(self.rows, wanted);
-            let dumped = diag.dump(&query, &mut sink);
-            let Sink { shown, torn, error, .. } = sink;
-            if let Some(error) = error {
-                return Err(error);
-            }
-            if torn {
-                self.outcome.torn();
-            }
-            match dumped {
-                Ok(report) => report_on(&report, "the kernel", self.outcome),
-                Err(error) if shown == 0 && !torn => {
-                    if protocol != Protocol::TCP {
-                        return self.proc_instead(protocol, wanted, &error);
-                    }
-                    return self.older_ways(&mut diag, &query, wanted);
+            let refused = self.live(wanted, |sink| diag.dump(&query, sink))?;
+            match refused {
+                None => wanted = wanted.without(*family),
+                Some(error) if protocol == Protocol::TCP => {
+                    return self.older_ways(&mut diag, &query, wanted, &error);
                 }
-                Err(error) => self.outcome.failed(format_args!("{error}")),
+                Some(error) => return self.proc_instead(protocol, wanted, &error),
             }
-            wanted = wanted.without(*family);
         }
         Ok(())
     }
 
-    /// `TCPDIAG_GETSOCK` for the families not shown yet, else /proc.
-    fn older_ways(&mut self, diag: &mut Diag, query: &Query, wanted: Wanted) -> io::Result<()> {
+    /// Where the dump by family showed nothing: `TCPDIAG_GETSOCK` for the families not shown yet,
+    /// else /proc.
+    fn older_ways<R: Receive>(
+        &mut self,
+        diag: &mut Diag<R>,
+        query: &Query,
+        wanted: Wanted,
+        why: &Error,
+    ) -> io::Result<()> {
+        if !why.unsupported() {
+            self.outcome.failed(format_args!("{why}; asking by TCPDIAG_GETSOCK"));
+        }
+        match self.live(wanted, |sink| diag.dump_both(query, sink))? {
+            None => Ok(()),
+            Some(error) => self.proc_instead(query.protocol, wanted, &error),
+        }
+    }
+
+    /// Shows a live dump. Hands back why it failed if nothing of it was shown, so that another way
+    /// may be tried.
+    fn live(
+        &mut self,
+        wanted: Wanted,
+        dump: impl FnOnce(&mut Sink<'_, W>) -> Result<Report, Error>,
+    ) -> io::Result<Option<Error>> {
         let mut sink = Sink::new(self.rows, wanted);
-        let dumped = diag.dump_both(query, &mut sink);
-        let Sink { shown, torn, error, .. } = sink;
+        let dumped = dump(&mut sink);
+        let Sink { shown, torn, rights, error, .. } = sink;
         if let Some(error) = error {
             return Err(error);
         }
+        self.rights.join(rights);
         if torn {
             self.outcome.torn();
         }
         match dumped {
             Ok(report) => report_on(&report, "the kernel", self.outcome),
-            Err(error) if shown == 0 && !torn => {
-                return self.proc_instead(query.protocol, wanted, &error);
-            }
+            Err(error) if shown == 0 && !torn => return Ok(Some(error)),
             Err(error) => self.outcome.failed(format_args!("{error}")),
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn proc_instead(
-        &mut self,
-        protocol: Protocol,
-        wanted: Wanted,
-        why: &sockeye_diag::Error,
-    ) -> io::Result<()> {
-        let said = format_args!("{why}; reading /proc/net, which tells less");
-        if why.unsupported() {
-            self.outcome.note(said);
+    /// The last resort, and what is lost by it.
+    fn proc_instead(&mut self, protocol: Protocol, wanted: Wanted, why: &Error) -> io::Result<()> {
+        let lacks = if protocol == Protocol::TCP {
+            "most details, bound, inactive sockets and the limits of listeners"
         } else {
+            "most details"
+        };
+        let said = format_args!("{why}; reading /proc/net, which lacks {lacks}");
+        if why.unsupported() {
             self.outcome.incomplete(said);
+        } else {
+            self.outcome.failed(said);
         }
         self.proc(protocol, wanted)
     }
@@ -301,7 +255,10 @@ impl<W: Write> Listing<'_, W> {
 }
 
 /// Says what is doubtful about a dump.
-fn report_on(report: &Report, source: &str, outcome: &mut Outcome) {
+pub(crate) fn report_on(report: &Report, source: &str, outcome: &mut Outcome) {
+    if let Some(warning) = &report.warning {
+        outcome.note(format_args!("{source} adds: {warning}"));
+    }
     if report.duplicates > 0 {
         let count = report.duplicates;
         outcome.note(format_args!("{source} told {count} sockets twice; each is shown once"));
@@ -316,128 +273,156 @@ fn report_on(report: &Report, source: &str, outcome: &mut Outcome) {
     }
 }
 
-/// `-D`: writes TCP's answers as they come.
-pub(crate) fn record(
-    options: &Options,
-    out: &mut dyn Write,
-    outcome: &mut Outcome,
-) -> io::Result<()> {
-    let path = options.dump.clone().unwrap_or_default();
-    let shown = path.to_string_lossy();
-    // Any name that begins so, as in `ss`.
-    if path.as_encoded_bytes().starts_with(b"-") {
-        return record_to(options, out, outcome);
-    }
-    let written = File::create(&path).and_then(|mut file| record_to(options, &mut file, outcome));
-    if let Err(error) = written {
-        outcome.failed(format_args!("cannot write {shown:?}: {error}"));
-    }
-    Ok(())
-}
-
-fn record_to(options: &Options, out: &mut dyn Write, outcome: &mut Outcome) -> io::Result<()> {
-    let mut out = io::BufWriter::new(out);
-    match record_families(options, &mut out, outcome) {
-        Ok(()) => out.flush(),
-        Err(sockeye_diag::Error::Write { source }) => Err(source),
-        Err(error) => {
-            outcome.failed(format_args!("{error}"));
-            out.flush()
-        }
-    }
-}
-
-fn record_families(
-    options: &Options,
-    out: &mut impl Write,
-    outcome: &mut Outcome,
-) -> Result<(), sockeye_diag::Error> {
-    let mut diag = Diag::open()?;
-    for (index, family) in families(options).iter().enumerate() {
-        let query = query(options, Protocol::TCP, *family);
-        match diag.record(&query, out) {
-            Ok(report) => report_on(&report, "the kernel", outcome),
-            // A kernel before 3.3: both families at once.
-            Err(error) if error.unsupported() && index == 0 => {
-                report_on(&diag.record_both(&query, out)?, "the kernel", outcome);
-                break;
-            }
-            // A kernel without IPv6 has no such sockets.
-            Err(error) if error.unsupported() => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::{Columns, Hidden};
-    use crate::escape::Escape;
-    use crate::inet::Shown;
     use crate::outcome;
-    use crate::resolve::Names;
-    use crate::tcp::Style;
-    use crate::version::Version;
+    use crate::sink::tests::rows;
+    use sockeye_model::States;
+    use sockeye_netlink::Request;
+    use sockeye_netlink::scripted::{Reply, Scripted, done, error};
 
-    fn rows(out: &mut Vec<u8>) -> Rows<&mut Vec<u8>> {
-        let (version, escape) = (Version::V7_1, Escape::Never);
-        Rows {
-            columns: Columns::new(out, version, Hidden::default(), None),
-            names: Names::new(true, false, escape, &|_| None),
-            shown: Shown {
-                details: false,
-                memory: false,
-                tcp_info: false,
-                tos: false,
-                cgroup: false,
-                sockopt: false,
-                oneline: false,
-                style: Style { version, numeric: true, options: false, escape },
-            },
-        }
+    /// What a listing made of a scripted kernel: ports, messages, status.
+    struct Listed {
+        ports: Vec<u16>,
+        said: String,
+        status: u8,
     }
 
-    fn socket(family: Family, port: u16) -> Socket {
-        let mut socket = Socket::new(Protocol::TCP);
-        socket.family = family;
-        socket.local.port = port;
-        socket
+    /// Lists sockets of a kernel that gives these replies. The files of /proc hold port 22.
+    fn listed(protocol: Protocol, flags: fn(&mut Options), replies: &[Reply]) -> Listed {
+        let script = replies.iter().cloned().fold(Scripted::new(), Scripted::reply);
+        listed_by(protocol, flags, Ok(Diag::new(script)))
     }
 
-    #[test]
-    fn a_dump_that_begins_again_shows_its_rows_once() {
-        let mut out = Vec::new();
+    fn listed_by(
+        protocol: Protocol,
+        flags: fn(&mut Options),
+        opened: Result<Diag<Scripted>, Error>,
+    ) -> Listed {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let line =
+            "0: 0100007F:0016 00000000:0000 0A 0:0 00:00000000 00000000 0 0 5 1 0 100 0 0 10 0";
+        writeln!(file, "names\n   {line}").unwrap();
+        let path = file.path().to_owned();
+        let variable: Lookup<'_> = &|name| {
+            let ipv4 = ["PROC_NET_TCP", "PROC_NET_UDP"].contains(&name);
+            Some(if ipv4 { path.clone().into() } else { "/nonexistent".into() })
+        };
+        let mut options =
+            Options { states: States::ALL, ipv4: true, ipv6: true, ..Options::default() };
+        flags(&mut options);
+        let (mut out, mut outcome, mut said) = (Vec::new(), Outcome::default(), Vec::new());
         let mut rows = rows(&mut out);
-        rows.socket(&socket(Family::Inet, 1)).unwrap();
-        let mut sink = Sink::new(&mut rows, Wanted::BOTH);
-        for port in [2, 3] {
-            assert!(sink.socket(&socket(Family::Inet, port)).is_continue());
-        }
-        sink.restart();
-        for port in [4, 5] {
-            assert!(sink.socket(&socket(Family::Inet, port)).is_continue());
-        }
-        assert_eq!((sink.shown, sink.torn), (2, false));
+        let mut listing = Listing {
+            options: &options,
+            variable,
+            rows: &mut rows,
+            outcome: &mut outcome,
+            rights: Rights::default(),
+        };
+        listing.netlink(protocol, opened).unwrap();
+        listing.rights.report(&options, listing.outcome);
         rows.columns.finish().unwrap();
+        let status = outcome.finish("ss", &mut said);
         let text = String::from_utf8(out).unwrap();
-        let ports: Vec<_> = text
-            .lines()
-            .filter_map(|line| line.split_whitespace().nth(4)?.strip_prefix("0.0.0.0:"))
-            .collect();
-        assert_eq!(ports, ["1", "4", "5"]);
+        let port = |row: &str| row.split_whitespace().nth(4)?.rsplit(':').next()?.parse().ok();
+        let ports = text.lines().filter_map(port).collect();
+        Listed { ports, said: String::from_utf8(said).unwrap(), status }
+    }
+
+    /// `struct inet_diag_msg` of a listener.
+    fn listener(port: u16) -> Request {
+        let [high, low] = port.to_be_bytes();
+        let mut head = [0u8; 72];
+        head[..2].copy_from_slice(&[2, 10]);
+        head[4..6].copy_from_slice(&[high, low]);
+        Request::new(20).body(&head)
+    }
+
+    /// A whole dump of one listener, or of none.
+    fn dump(port: Option<u16>) -> Reply {
+        Reply::new().datagram(port.map(listener).into_iter().chain([done(0)]))
+    }
+
+    const ENOENT: i32 = 2;
+    const EIO: i32 = 5;
+    const EACCES: i32 = 13;
+
+    fn refusal(errno: i32) -> Reply {
+        Reply::new().datagram([error(errno)])
     }
 
     #[test]
-    fn an_unwanted_family_is_not_shown() {
-        let mut out = Vec::new();
-        let mut rows = rows(&mut out);
-        let mut sink = Sink::new(&mut rows, Wanted::BOTH.without(Family::Inet));
-        assert!(sink.socket(&socket(Family::Inet, 1)).is_continue());
-        assert_eq!(sink.shown, 0);
-        assert!(sink.socket(&socket(Family::Inet6, 1)).is_continue());
-        assert_eq!(sink.shown, 1);
+    fn a_kernel_of_old_is_asked_the_older_way_quietly() {
+        let listed = listed(Protocol::TCP, |_| {}, &[refusal(ENOENT), dump(Some(80))]);
+        assert_eq!((listed.ports, listed.status), (vec![80], outcome::DONE));
+        assert_eq!(listed.said, "");
+    }
+
+    #[test]
+    fn a_failure_that_another_way_makes_up_for_is_said_and_stays_a_failure() {
+        let listed = listed(Protocol::TCP, |_| {}, &[refusal(EACCES), dump(Some(80))]);
+        assert_eq!((listed.ports, listed.status), (vec![80], outcome::FAILED));
+        assert!(listed.said.contains("Permission denied"), "{}", listed.said);
+        assert!(listed.said.contains("asking by TCPDIAG_GETSOCK"), "{}", listed.said);
+    }
+
+    #[test]
+    fn proc_is_the_last_resort_and_what_it_lacks_is_said() {
+        let refused = [refusal(ENOENT), refusal(ENOENT)];
+        let tcp = listed(Protocol::TCP, |_| {}, &refused);
+        assert_eq!((tcp.ports, tcp.status), (vec![22], outcome::INCOMPLETE));
+        assert!(tcp.said.contains("reading /proc/net, which lacks"), "{}", tcp.said);
+        assert!(tcp.said.contains("limits of listeners"), "{}", tcp.said);
+        let udp = listed(Protocol::UDP, |_| {}, &refused[..1]);
+        assert_eq!((udp.ports, udp.status), (vec![22], outcome::INCOMPLETE));
+        assert!(!udp.said.contains("listeners"), "{}", udp.said);
+    }
+
+    #[test]
+    fn a_failure_before_proc_is_said_and_stays_a_failure() {
+        let both = listed(Protocol::TCP, |_| {}, &[refusal(EACCES), refusal(ENOENT)]);
+        assert_eq!((both.ports, both.status), (vec![22], outcome::FAILED));
+        assert!(both.said.contains("Permission denied"), "{}", both.said);
+        assert!(both.said.contains("reading /proc/net"), "{}", both.said);
+        let udp = listed(Protocol::UDP, |_| {}, &[refusal(EACCES)]);
+        assert_eq!((udp.ports, udp.status), (vec![22], outcome::FAILED));
+        assert!(udp.said.contains("Permission denied"), "{}", udp.said);
+    }
+
+    #[test]
+    fn without_a_netlink_socket_proc_is_read() {
+        for (errno, status) in [(93, outcome::INCOMPLETE), (EACCES, outcome::FAILED)] {
+            let source = io::Error::from_raw_os_error(errno);
+            let protocol = sockeye_netlink::Protocol::SOCK_DIAG;
+            let source = sockeye_netlink::Error::Open { protocol, source };
+            let listed = listed_by(Protocol::TCP, |_| {}, Err(Error::Open { source }));
+            assert_eq!((listed.ports, listed.status), (vec![22], status));
+            assert!(listed.said.contains("reading /proc/net"), "{}", listed.said);
+        }
+    }
+
+    #[test]
+    fn once_rows_were_shown_no_other_way_is_tried() {
+        let cut = Reply::new().datagram([listener(80)]).errno(EIO);
+        let listed = listed(Protocol::TCP, |_| {}, &[cut, dump(Some(81))]);
+        // The second reply was that to the dump of IPv6, in which no IPv4 socket is shown.
+        assert_eq!((listed.ports, listed.status), (vec![80], outcome::FAILED));
+        assert!(!listed.said.contains("reading /proc/net"), "{}", listed.said);
+    }
+
+    #[test]
+    fn rights_that_are_missing_are_told_of_live_dumps() {
+        let both = |options: &mut Options| (options.details, options.tcp_info) = (true, true);
+        let shown = listed(Protocol::TCP, both, &[dump(Some(80)), dump(None)]);
+        assert_eq!(shown.status, outcome::DONE);
+        assert!(shown.said.contains("fwmark (-e) and md5keys (-i)"), "{}", shown.said);
+        assert_eq!(listed(Protocol::TCP, |_| {}, &[dump(Some(80)), dump(None)]).said, "");
+        assert_eq!(listed(Protocol::TCP, both, &[dump(None), dump(None)]).said, "");
+        // Not of /proc.
+        let proc = listed(Protocol::UDP, both, &[refusal(ENOENT)]);
+        assert!(!proc.said.contains("fwmark"), "{}", proc.said);
     }
 
     #[test]
@@ -454,6 +439,9 @@ mod tests {
         let (status, text) = said(|report| report.duplicates = 7);
         assert_eq!(status, outcome::DONE);
         assert!(text.contains("7 sockets twice"), "{text}");
+        let (status, text) = said(|report| report.warning = Some("deprecated".to_owned()));
+        assert_eq!(status, outcome::DONE);
+        assert_eq!(text, "ss: the kernel adds: deprecated\n");
         let (status, text) = said(|report| report.interrupted = true);
         assert_eq!(status, outcome::INCOMPLETE);
         assert!(text.contains("changed"), "{text}");

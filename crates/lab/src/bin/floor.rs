@@ -1,4 +1,5 @@
-//! The floor under every socket dump: asks the kernel what `ss -t` asks, and throws the answers away.
+//! The floor under every socket dump: asks the kernel what `ss -t` of 6.1 asks, and throws the
+//! answers away.
 //!
 //! `floor [i][m]`: one IPv4 dump and one IPv6 dump of TCP, with the extensions that `ss -i` (tcp_info,
 //! congestion control) and `ss -m` (socket memory) request. What a tool takes longer is its own doing.
