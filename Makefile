@@ -28,7 +28,8 @@ rust:
 	@scripts/need cc=gcc,libc6-dev
 	@command -v $(CARGO) >/dev/null || { \
 	    echo "make: no cargo: install Rust 1.88 or newer, for example with rustup" >&2; exit 1; }
-	@echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - || { \
+	@program=$$(mktemp) && trap "rm -f $$program" EXIT && \
+	    echo 'int main(void) { return 0; }' | cc -x c -o "$$program" - || { \
 	    echo "make: the C compiler cannot link: install libc6-dev" >&2; exit 1; }
 
 build: rust

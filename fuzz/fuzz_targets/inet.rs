@@ -8,6 +8,9 @@ use sockeye_model::{EcnLayout, Family, Protocol, Socket, States};
 use sockeye_netlink::Messages;
 use sockeye_netlink::scripted::{Reply, Scripted, done};
 
+/// `SOCK_DIAG_BY_FAMILY`.
+const ANSWER: u16 = 20;
+
 const QUERY: Query = Query {
     family: Family::Inet,
     protocol: Protocol::TCP,
@@ -30,7 +33,11 @@ fuzz_target!(|datagram: &[u8]| {
         }
     }
 
-    // What is recorded is as long as what came, and decodes alike.
+    // What is recorded decodes as what came. A datagram that begins with another kind of message may
+    // be no answer, and is not recorded then.
+    if !Messages::new(datagram).flatten().next().is_some_and(|first| first.kind() == ANSWER) {
+        return;
+    }
     let reply = Reply::new().bytes(datagram).datagram([done(0)]);
     let mut recorded = Vec::new();
     if Diag::new(Scripted::new().reply(reply)).record(&QUERY, &mut recorded).is_ok() {

@@ -7,7 +7,7 @@
 //! has not failed.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use sockeye_diag::{Diag, Error, Extensions, Query, Report, procnet, recording};
@@ -106,7 +106,8 @@ impl<W: Write> Listing<'_, W> {
         let path = (self.variable)("TCPDIAG_FILE").unwrap_or_default();
         let shown = path.to_string_lossy();
         let file = match File::open(&path) {
-            Ok(file) => BufReader::new(file),
+            // Read in blocks by `recording`, which wipes them.
+            Ok(file) => file,
             Err(error) => {
                 self.outcome.failed(format_args!("cannot open {shown:?} (TCPDIAG_FILE): {error}"));
                 return Ok(());
