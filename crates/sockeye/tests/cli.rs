@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::io::Read;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use sockeye_lab::{Namespace, Population, Recording, synthetic, terminal};
+use sockeye_lab::{Namespace, Recording, synthetic, terminal};
 
 const SOCKEYE: &str = env!("CARGO_BIN_EXE_sockeye");
 
@@ -167,7 +168,10 @@ fn an_empty_namespace_shows_the_header_alone() {
 
 #[test]
 fn it_runs_without_rights_and_says_what_it_could_not_see() {
-    let population = Population::new("nobody").unwrap();
+    let namespace = Namespace::new("nobody").unwrap();
+    let _held = namespace.run(|| {
+        (TcpListener::bind("127.0.0.1:443").unwrap(), UdpSocket::bind("[::1]:53").unwrap())
+    });
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = directory.path().join("sockeye");
@@ -179,19 +183,21 @@ fn it_runs_without_rights_and_says_what_it_could_not_see() {
         // The copy cannot be run while a child that another test starts still has it open for
         // writing.
         loop {
-            match population.near().output(&mut command) {
+            match namespace.output(&mut command) {
                 Err(e) if e.to_string().contains("Text file busy") => {}
                 ended => break ended.unwrap(),
             }
         }
     };
-    let whole = population.near().output(Command::new(SOCKEYE).args(["ss", "-Htuan"])).unwrap();
+    let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
+    let whole = namespace.output(Command::new(SOCKEYE).args(["ss", "-Htuan"])).unwrap();
     let output = as_nobody(&["-Htuan"]);
     ends(&output, 0, "");
-    assert_eq!((said(&output), output.stdout), (String::new(), whole.stdout));
+    assert_eq!((said(&output).as_str(), text(&output)), ("", text(&whole)));
+    assert_eq!(text(&whole).lines().count(), 2);
     // Marks are not told to everyone.
     ends(&as_nobody(&["-tane"]), 0, "CAP_NET_ADMIN");
-    let root = population.near().output(Command::new(SOCKEYE).args(["ss", "-tane"])).unwrap();
+    let root = namespace.output(Command::new(SOCKEYE).args(["ss", "-tane"])).unwrap();
     assert_eq!(said(&root), "");
 }
 

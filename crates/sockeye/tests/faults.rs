@@ -2,10 +2,10 @@
 //! printed instead, what is said, and the exit status.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Output};
 
-use sockeye_lab::{Namespace, Population};
+use sockeye_lab::Namespace;
 
 const SOCKEYE: &str = env!("CARGO_BIN_EXE_sockeye");
 
@@ -20,8 +20,19 @@ fn faulty(namespace: &Namespace, fault: &str, arguments: &[&str]) -> Output {
     namespace.output(&mut command).expect("strace (Debian package strace) runs")
 }
 
-fn plain(population: &Population, arguments: &[&str]) -> Output {
-    population.near().output(Command::new(SOCKEYE).args(arguments)).unwrap()
+/// A namespace with sockets of which nothing moves, and these.
+fn still() -> (Namespace, impl Sized) {
+    let namespace = Namespace::new("faults").unwrap();
+    let held = namespace.run(|| {
+        let tcp = ["127.0.0.1:80", "0.0.0.0:22", "[::1]:81", "[::]:443"];
+        let udp = ["127.0.0.53:53", "0.0.0.0:123", "[::1]:514", "[::]:546"];
+        (tcp.map(|a| TcpListener::bind(a).unwrap()), udp.map(|a| UdpSocket::bind(a).unwrap()))
+    });
+    (namespace, held.unwrap())
+}
+
+fn plain(namespace: &Namespace, arguments: &[&str]) -> Output {
+    namespace.output(Command::new(SOCKEYE).args(arguments)).unwrap()
 }
 
 #[track_caller]
@@ -42,15 +53,15 @@ fn rows(output: &Output) -> Vec<String> {
 
 #[test]
 fn without_netlink_proc_is_the_last_resort_and_that_is_said() {
-    let population = Population::new("faults").unwrap();
+    let (namespace, _held) = still();
     for arguments in [["ss", "-tlnm"], ["ss", "-uane"]] {
-        let output = faulty(population.near(), "socket:error=EPROTONOSUPPORT:when=1+", &arguments);
+        let output = faulty(&namespace, "socket:error=EPROTONOSUPPORT:when=1+", &arguments);
         // /proc lacks rows and columns that netlink has: something is known to be missing.
         ends(&output, 3, "/proc/net");
         // /proc tells less than netlink, so it is asked for by name to compare with.
         let mut from_proc = Command::new(SOCKEYE);
         from_proc.args(arguments).env("PROC_ROOT", "/proc");
-        let from_proc = population.near().output(&mut from_proc).unwrap();
+        let from_proc = namespace.output(&mut from_proc).unwrap();
         assert!(rows(&output).len() > 3);
         assert_eq!(output.stdout, from_proc.stdout, "{arguments:?}");
     }
@@ -58,12 +69,12 @@ fn without_netlink_proc_is_the_last_resort_and_that_is_said() {
 
 #[test]
 fn a_request_that_failed_is_asked_the_older_way_and_that_is_said() {
-    let population = Population::new("faults").unwrap();
+    let (namespace, _held) = still();
     // strace cannot answer for the kernel, only fail the call: that is a failure, and said, but the
     // rows come the older way (TCPDIAG_GETSOCK) all the same.
-    let output = faulty(population.near(), "sendto:error=EINVAL:when=1", &["ss", "-Htln"]);
+    let output = faulty(&namespace, "sendto:error=EINVAL:when=1", &["ss", "-Htln"]);
     ends(&output, 1, "Invalid argument");
-    assert_eq!(rows(&output), rows(&plain(&population, &["ss", "-Htln"])));
+    assert_eq!(rows(&output), rows(&plain(&namespace, &["ss", "-Htln"])));
 }
 
 #[test]
@@ -85,8 +96,8 @@ fn a_dump_that_loses_messages_fails() {
 
 #[test]
 fn an_interrupted_system_call_loses_nothing() {
-    let population = Population::new("faults").unwrap();
-    let output = faulty(population.near(), "recvfrom:error=EINTR:when=1+2", &["ss", "-Htln"]);
+    let (namespace, _held) = still();
+    let output = faulty(&namespace, "recvfrom:error=EINTR:when=1+2", &["ss", "-Htln"]);
     ends(&output, 0, "");
-    assert_eq!(rows(&output), rows(&plain(&population, &["ss", "-Htln"])));
+    assert_eq!(rows(&output), rows(&plain(&namespace, &["ss", "-Htln"])));
 }
