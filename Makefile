@@ -13,7 +13,7 @@ FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 # cargo-fuzz takes no ranges; this is the version that CI uses.
 CARGO_FUZZ_VERSION := 0.13.2
 
-.PHONY: help build run test lint bench fuzz docs clean rust
+.PHONY: help build run test lint bench fuzz schema docs clean rust
 
 help:
 	@echo "make run [ARGS='ss -tin']   build in release mode and run"
@@ -22,6 +22,7 @@ help:
 	@echo "make lint                   formatting, clippy, documentation"
 	@echo "make bench                  time beside the installed ss and the floor"
 	@echo "make fuzz [FUZZ_SECONDS=60] all fuzz targets, for that long altogether"
+	@echo "make schema                 docs/schema/ anew, from the tables of fields"
 	@echo "make docs                   API documentation in target/doc"
 
 rust:
@@ -72,6 +73,15 @@ fuzz: rust
 	        grep -v -e '# Uses: ' -e 'ecommended dictionary' -e '^#' -e '^WARNING: Failed to find' || \
 	        exit 1; \
 	done
+
+# By way of other files: what fails leaves the committed ones as they are.
+schema: rust
+	$(CARGO) build --locked -p sockeye
+	@for record in socket; do for kind in markdown:md json-schema:schema.json; do \
+	    file="docs/schema/$$record.$${kind#*:}"; \
+	    $(TARGET_DIR)/debug/sockeye schema "$$record" --format "$${kind%:*}" > "$$file.new" && \
+	        mv "$$file.new" "$$file" || { rm -f "$$file.new"; exit 1; }; \
+	done; done
 
 docs: rust
 	$(CARGO) doc --locked --workspace --no-deps

@@ -9,7 +9,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use sockeye_model::{Cookie, Endpoint, Family, Protocol, Socket, State, States, Timer, TimerKind};
+use sockeye_model::{
+    Cookie, Endpoint, Family, Protocol, Socket, Source, State, States, Timer, TimerKind,
+};
 
 /// Ticks a second in which /proc counts time (`USER_HZ`).
 pub const USER_HZ: u32 = 100;
@@ -144,6 +146,7 @@ pub fn parse(line: &[u8], family: Family, protocol: Protocol) -> Option<Line> {
     let (_, text) = text.split_once(':')?;
     let mut words = text.split_ascii_whitespace();
     let mut socket = Socket::new(protocol);
+    socket.source = Source::ProcNet;
     socket.family = family;
     socket.local = endpoint(words.next()?, family)?;
     socket.peer = endpoint(words.next()?, family)?;

@@ -126,7 +126,7 @@ fn dctcp_tells_of_marks_and_of_its_fallback() {
             assert!((1..1024).contains(&alpha), "decayed from 1, {alpha}/1024");
             assert_eq!(socket.tos, Some(2), "its packets are ECT(0)");
             let ecn = TCPI_OPT_ECN | TCPI_OPT_ECN_SEEN;
-            assert_eq!(info(socket).options().unwrap() & ecn, ecn);
+            assert_eq!(info(socket).tcp_options().unwrap() & ecn, ecn);
         }
         assert_eq!(recorded.client(1202).tclass, Some(2));
         // Packets from the client were marked, and the receiver saw the last mark.
@@ -137,7 +137,7 @@ fn dctcp_tells_of_marks_and_of_its_fallback() {
         for socket in [1203, 1204].map(|port| recorded.client(port)) {
             assert_eq!(congestion(socket), "dctcp-reno");
             assert_eq!(dctcp(socket), DctcpInfo::default());
-            assert_eq!(info(socket).options().unwrap() & TCPI_OPT_ECN, 0);
+            assert_eq!(info(socket).tcp_options().unwrap() & TCPI_OPT_ECN, 0);
         }
         assert_eq!(congestion(recorded.server(1204)), "cubic");
         assert_eq!(recorded.server(1204).congestion_info, None);

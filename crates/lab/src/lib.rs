@@ -9,6 +9,7 @@
 //! - [`Recording`] and [`synthetic`]: netlink messages in the form that `TCPDIAG_FILE` names, recorded
 //!   from the kernel or built for what this kernel cannot produce;
 //! - [`terminal`]: a program's output on a terminal of a given width;
+//! - [`schema`]: whether JSON conforms to a schema;
 //! - [`measure`]: a program's time and peak memory.
 
 pub mod crowd;
@@ -16,6 +17,7 @@ pub mod measure;
 mod namespace;
 mod population;
 mod recording;
+pub mod schema;
 pub mod synthetic;
 pub mod terminal;
 

@@ -5,17 +5,20 @@
 //! writes to standard error is kept apart.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, OutputModes, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use crate::{Namespace, failed};
+
+/// Written behind the program's output: what no program here prints.
+const END: &[u8] = b"\0\xff\0end of output\0\xff\0";
 
 /// Runs a program inside `namespace` with its standard output on a terminal of `columns` columns.
 ///
@@ -24,24 +27,25 @@ use crate::{Namespace, failed};
 /// # Errors
 /// Fails when no terminal can be had or the program not be started.
 pub fn output(namespace: &Namespace, mut command: Command, columns: u16) -> io::Result<Output> {
-    let (mut master, slave) = open(columns)?;
-    command.stdin(Stdio::null()).stdout(slave).stderr(Stdio::piped());
-    let mut child = namespace.spawn(&mut command)?;
-    // Its copy of the terminal would keep the reader below waiting for ever.
-    drop(command);
-
+    let (master, slave) = open(columns)?;
+    command.stdin(Stdio::null()).stdout(slave.try_clone()?).stderr(Stdio::piped());
+    let child = namespace.spawn(&mut command)?;
+    // The program's end of the terminal is held open until everything was read: when its last writer
+    // has gone, the reader may be told so before the last of what was written.
+    let ended = thread::spawn(move || {
+        let output = child.wait_with_output()?;
+        { &slave }.write_all(END)?;
+        Ok::<_, io::Error>((output, slave))
+    });
     let mut stdout = Vec::new();
-    match master.read_to_end(&mut stdout) {
-        // The kernel's end of file on a terminal whose last writer has gone.
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::IO) => {}
-        Err(error) => return Err(failed("reading from the terminal", error)),
-        Ok(_) => {}
+    let mut block = [0; 1 << 16];
+    while !stdout.ends_with(END) {
+        let read = { &master }.read(&mut block).map_err(|error| failed("the terminal", error))?;
+        stdout.extend_from_slice(block.get(..read).unwrap_or_default());
     }
-    let mut stderr = Vec::new();
-    if let Some(mut pipe) = child.stderr.take() {
-        pipe.read_to_end(&mut stderr)?;
-    }
-    Ok(Output { status: child.wait()?, stdout, stderr })
+    stdout.truncate(stdout.len() - END.len());
+    let (output, _slave) = ended.join().map_err(|_| io::Error::other("waiting panicked"))??;
+    Ok(Output { stdout, ..output })
 }
 
 /// A pseudo-terminal of that width: the side to read from, the side to write to.

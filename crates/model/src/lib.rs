@@ -3,6 +3,9 @@
 //! Sources (`sockeye-diag` and its neighbours) fill these records, sinks (`sockeye-ss`, JSON,
 //! recordings …) show them; neither knows the other. Nothing here opens a file or a socket.
 //!
+//! What a record has is told by one table ([`field`]): name, meaning, unit, source and since when of
+//! each field. JSON, its schema and the documentation are made from it.
+//!
 //! Three rules hold for every record:
 //!
 //! - **Absent is absent.** What a kernel did not tell is `None`, never 0: an old kernel's short
@@ -12,20 +15,25 @@
 //! - **No secret is in a record.** A key is represented by its length alone.
 
 pub mod congestion;
+pub mod field;
 pub mod memory;
 pub mod name;
+pub mod owner;
 pub mod socket;
 pub mod state;
+mod table;
 pub mod tcp_info;
 pub mod ulp;
 
 pub use congestion::{BbrInfo, CongestionInfo, DctcpInfo, VegasInfo};
+pub use field::{Field, Kind, Record, Section, Table};
 pub use memory::{MemInfo, SkMemInfo};
 pub use name::Name;
+pub use owner::{Context, Owner};
 pub use socket::{
-    CgroupId, Cookie, Endpoint, Family, Md5Signature, Protocol, Shutdown, SockOpt, Socket, Timer,
-    TimerKind,
+    CgroupId, Cookie, Endpoint, Family, Md5Signature, Protocol, Shutdown, SockOpt, Socket, Source,
+    Timer, TimerKind,
 };
 pub use state::{State, States};
-pub use tcp_info::{EcnLayout, Field, TcpInfo};
+pub use tcp_info::{EcnLayout, TcpInfo};
 pub use ulp::{MptcpSubflow, TlsCipher, TlsConf, TlsInfo, TlsVersion, Ulp};

@@ -74,6 +74,8 @@ pub struct Socket {
     /// `INET_DIAG_MD5SIG` (since 4.14), told only with CAP_NET_ADMIN: the peers whose segments are
     /// signed (RFC 2385), without the keys.
     pub md5: Vec<Md5Signature>,
+    /// Who told.
+    pub source: Source,
 }
 
 impl Socket {
@@ -108,6 +110,7 @@ impl Socket {
             sockopt: None,
             ulp: None,
             md5: Vec::new(),
+            source: Source::Netlink,
         }
     }
 
@@ -142,7 +145,17 @@ impl Socket {
         self.sockopt = None;
         self.ulp = None;
         self.md5.clear();
+        self.source = Source::Netlink;
     }
+}
+
+/// Who told of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// sock_diag.
+    Netlink,
+    /// A file of /proc/net, which knows neither cookies nor the limits of listeners.
+    ProcNet,
 }
 
 /// Address family (`AF_*`).
@@ -367,6 +380,7 @@ mod tests {
                 prefix_len: 32,
                 key_len: 3,
             }],
+            source: Source::ProcNet,
         };
         let room = socket.md5.capacity();
         socket.clear();

@@ -3,6 +3,8 @@
 //! Source: include/net/tcp_states.h. Other protocols borrow TCP's numbers: an unconnected UDP
 //! socket is in `Close`, a connected one in `Established`.
 
+use crate::field::{Word, word_values};
+
 /// State of a socket (`idiag_state`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
@@ -60,6 +62,38 @@ impl State {
         }
     }
 }
+
+impl Word for State {
+    const NAMES: &'static [&'static str] = &[
+        "established",
+        "syn_sent",
+        "syn_recv",
+        "fin_wait1",
+        "fin_wait2",
+        "time_wait",
+        "close",
+        "close_wait",
+        "last_ack",
+        "listen",
+        "closing",
+        "new_syn_recv",
+        "bound_inactive",
+    ];
+
+    /// The kernel's name without `TCP_`, in lower case.
+    #[inline]
+    fn name(self) -> Option<&'static str> {
+        let index = usize::from(self.number()).checked_sub(1)?;
+        Self::NAMES.get(index).copied()
+    }
+
+    #[inline]
+    fn number(self) -> u64 {
+        State::number(self).into()
+    }
+}
+
+word_values!(State);
 
 impl From<u8> for State {
     fn from(number: u8) -> Self {

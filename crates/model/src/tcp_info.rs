@@ -5,25 +5,7 @@
 //! table below: name, type, offset, unit, the kernel's name, and the first kernel that has it.
 
 use crate::State;
-
-/// What a field of a record is: the row of its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field {
-    /// The field's name, with its unit.
-    pub name: &'static str,
-    /// What it means.
-    pub meaning: &'static str,
-    /// Unit; empty for numbers without one.
-    pub unit: &'static str,
-    /// The kernel's name.
-    pub kernel: &'static str,
-    /// The first kernel version that has it.
-    pub since: &'static str,
-    /// Offset in the kernel's struct, bytes.
-    pub offset: usize,
-    /// Size, bytes.
-    pub size: usize,
-}
+use crate::field::{Field, Table, fields, flags, words};
 
 /// How the four bytes at offset 276 are to be read. Linux 6.18 and 6.19 have two 16-bit numbers
 /// there, 7.0 has bit fields, and the struct's length is the same: only the kernel's version tells.
@@ -70,7 +52,7 @@ impl TcpInfo {
     /// State of the connection.
     #[must_use]
     pub fn connection_state(&self) -> Option<State> {
-        self.state().map(State::from)
+        self.tcp_state().map(State::from)
     }
 
     /// `tcpi_snd_wscale`: window scaling of what the peer advertises, a power of two.
@@ -168,20 +150,17 @@ impl std::fmt::Debug for TcpInfo {
 }
 
 macro_rules! tcp_info {
-    ($($(#[doc = $doc:literal])+ $name:ident: $ty:ident @ $offset:literal, $unit:literal, $kernel:literal, $since:literal;)+) => {
+    (
+        $($(#[doc = $doc:literal])+
+        $name:ident: $ty:ident $(as $shown:ident)? @ $offset:literal, $unit:literal, $kernel:literal, $since:literal;)+
+        bits($info:ident) { $($bits:tt)+ }
+    ) => {
         impl TcpInfo {
-            /// Every whole-byte field, in the struct's order.
-            pub const FIELDS: &'static [Field] = &[$(Field {
-                name: stringify!($name),
-                meaning: concat!($($doc),+).trim_ascii(),
-                unit: $unit,
-                kernel: $kernel,
-                since: $since,
-                offset: $offset,
-                size: size_of::<$ty>(),
-            }),+];
+            /// Offset and size of each whole-byte field in the kernel's struct, bytes. These are the
+            /// first of [`Table::FIELDS`].
+            pub const LAYOUT: &'static [(usize, usize)] = &[$(($offset, size_of::<$ty>())),+];
 
-            /// Hands over each field of [`TcpInfo::FIELDS`] that the kernel sent, with its value.
+            /// Hands over each whole-byte field that the kernel sent, with its number.
             pub fn for_each(&self, mut see: impl FnMut(&'static Field, u64)) {
                 let mut fields = Self::FIELDS.iter();
                 $(if let (Some(field), Some(value)) = (fields.next(), self.$name()) {
@@ -199,22 +178,34 @@ macro_rules! tcp_info {
                 }
             )+
         }
+
+        fields! {
+            TcpInfo, $info => {
+                $($(#[doc = $doc])+
+                $name: Option<tcp_info!(@shown $ty $($shown)?)> =
+                    $info.$name().map(<tcp_info!(@shown $ty $($shown)?)>::from),
+                    $unit, $kernel, $since;)+
+                $($bits)+
+            }
+        }
     };
+    (@shown $ty:ident) => { $ty };
+    (@shown $ty:ident $shown:ident) => { $shown };
 }
 
 tcp_info! {
-    /// Connection state, as [`State`](crate::State) counts.
-    state: u8 @ 0, "", "tcpi_state", "2.4";
-    /// Congestion state: 0 Open, 1 Disorder, 2 CWR, 3 Recovery, 4 Loss (`enum tcp_ca_state`).
-    ca_state: u8 @ 1, "", "tcpi_ca_state", "2.4";
+    /// Connection state as TCP itself tells it, a moment after `state` was read.
+    tcp_state: u8 as State @ 0, "", "tcpi_state", "2.4";
+    /// Congestion state (`enum tcp_ca_state`).
+    ca_state: u8 as CaState @ 1, "", "tcpi_ca_state", "2.4";
     /// Retransmission timeouts in a row without an answer.
     retransmits: u8 @ 2, "count", "tcpi_retransmits", "2.4";
     /// Probes of a zero window or keepalives without an answer.
     probes: u8 @ 3, "count", "tcpi_probes", "2.4";
     /// How often the retransmission timeout was doubled.
     backoff: u8 @ 4, "count", "tcpi_backoff", "2.4";
-    /// `TCPI_OPT_*`: 1 timestamps, 2 SACK, 4 window scaling, 8 ECN, 16 ECN seen, 32 SYN data, 64 microsecond timestamps, 128 Fast Open child.
-    options: u8 @ 5, "flags", "tcpi_options", "2.4";
+    /// What was negotiated (`TCPI_OPT_*`).
+    tcp_options: u8 as TcpOptions @ 5, "", "tcpi_options", "2.4";
     /// Retransmission timeout.
     rto_us: u32 @ 8, "us", "tcpi_rto", "2.4";
     /// Timeout of a delayed ACK.
@@ -331,6 +322,43 @@ tcp_info! {
     received_e0_bytes: u32 @ 268, "bytes", "tcpi_received_e0_bytes", "6.18";
     /// Accurate ECN: bytes received with CE.
     received_ce_bytes: u32 @ 272, "bytes", "tcpi_received_ce_bytes", "6.18";
+    bits(info) {
+        /// Window scaling of what the peer advertises, a power of two.
+        snd_wscale: Option<u8> = info.snd_wscale(), "", "tcpi_snd_wscale", "2.4";
+        /// Window scaling of what we advertise, a power of two.
+        rcv_wscale: Option<u8> = info.rcv_wscale(), "", "tcpi_rcv_wscale", "2.4";
+        /// The delivery rate was limited by what the application wrote.
+        delivery_rate_app_limited: Option<bool> = info.delivery_rate_app_limited(), "", "tcpi_delivery_rate_app_limited", "4.9";
+        /// Why a Fast Open of ours failed.
+        fastopen_client_fail: Option<FastOpenFail> = info.fastopen_client_fail().map(FastOpenFail), "", "tcpi_fastopen_client_fail", "5.5";
+        /// Explicit congestion notification that was negotiated.
+        ecn_mode: Option<EcnMode> = info.ecn_mode().map(EcnMode), "", "tcpi_ecn_mode", "7.0";
+        /// Accurate ECN: the option as it was seen.
+        accecn_opt_seen: Option<AccEcnOption> = info.accecn_opt_seen().map(AccEcnOption), "", "tcpi_accecn_opt_seen", "6.18";
+        /// Accurate ECN: what failed.
+        accecn_fail_mode: Option<AccEcnFail> = info.accecn_fail_mode().map(AccEcnFail), "", "tcpi_accecn_fail_mode", "6.18";
+        /// More options that were negotiated, 24 bits as the kernel counts them.
+        tcp_options2: Option<u32> = info.options2(), "", "tcpi_options2", "7.0";
+    }
+}
+
+words! {
+    /// `enum tcp_ca_state` (linux/tcp.h).
+    CaState(u8): 0 "open", 1 "disorder", 2 "cwr", 3 "recovery", 4 "loss";
+    /// `enum tcp_fastopen_client_fail` (linux/tcp.h).
+    FastOpenFail(u8): 0 "unspecified", 1 "no_cookie", 2 "data_not_acked", 3 "syn_retransmitted";
+    /// `TCPI_ECN_MODE_*` (linux/tcp.h).
+    EcnMode(u8): 0 "disabled", 1 "rfc3168", 2 "accecn", 3 "pending";
+    /// `TCP_ACCECN_OPT_*` (linux/tcp.h).
+    AccEcnOption(u16): 0 "not_seen", 1 "empty_seen", 2 "counter_seen", 3 "fail_seen";
+}
+
+flags! {
+    /// `TCPI_OPT_*` (linux/tcp.h).
+    TcpOptions(u8): "timestamps", "sack", "wscale", "ecn", "ecn_seen", "syn_data", "usec_ts",
+        "tfo_child";
+    /// `TCP_ACCECN_*_FAIL_*` (linux/tcp.h).
+    AccEcnFail(u16): "ace_fail_send", "ace_fail_recv", "opt_fail_send", "opt_fail_recv";
 }
 
 #[cfg(test)]
@@ -340,9 +368,9 @@ mod tests {
     /// Each field filled with its own number.
     fn counted() -> [u8; TcpInfo::SIZE] {
         let mut bytes = [0; TcpInfo::SIZE];
-        for (i, field) in TcpInfo::FIELDS.iter().enumerate() {
+        for (i, (offset, size)) in TcpInfo::LAYOUT.iter().enumerate() {
             let value = (i as u64 + 1).to_ne_bytes();
-            bytes[field.offset..field.offset + field.size].copy_from_slice(&value[..field.size]);
+            bytes[*offset..offset + size].copy_from_slice(&value[..*size]);
         }
         bytes
     }
@@ -350,12 +378,12 @@ mod tests {
     #[test]
     fn fields_fill_the_struct_without_overlap() {
         let mut end = 0;
-        for field in TcpInfo::FIELDS {
+        for (field, (offset, size)) in TcpInfo::FIELDS.iter().zip(TcpInfo::LAYOUT) {
             // Two bytes of bit fields stand at 6.
             let start = if end == 6 { 8 } else { end };
-            assert_eq!(field.offset, start, "{}", field.name);
-            assert_eq!(field.offset % field.size, 0, "{} is aligned", field.name);
-            end = field.offset + field.size;
+            assert_eq!(*offset, start, "{}", field.name);
+            assert_eq!(offset % size, 0, "{} is aligned", field.name);
+            end = offset + size;
         }
         assert_eq!(end, 276, "the last word depends on the kernel's version");
     }
@@ -368,7 +396,7 @@ mod tests {
             seen += 1;
             assert_eq!(value, seen);
         });
-        assert_eq!(seen as usize, TcpInfo::FIELDS.len());
+        assert_eq!(seen as usize, TcpInfo::LAYOUT.len());
     }
 
     #[test]
@@ -379,8 +407,9 @@ mod tests {
             info.for_each(|field, _| present.push(field.name));
             let expected: Vec<_> = TcpInfo::FIELDS
                 .iter()
-                .filter(|field| field.offset + field.size <= len)
-                .map(|field| field.name)
+                .zip(TcpInfo::LAYOUT)
+                .filter(|(_, (offset, size))| offset + size <= len)
+                .map(|(field, _)| field.name)
                 .collect();
             assert_eq!(present, expected, "{len} bytes");
         }

@@ -49,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) no_header: bool,
     pub(crate) no_queues: bool,
     pub(crate) oneline: bool,
+    /// `--json`: everything that is known, whatever else is asked for.
+    pub(crate) json: bool,
     /// `-D`
     pub(crate) dump: Option<OsString>,
 }
@@ -136,8 +138,7 @@ fn long_flag(word: &str, version: Version) -> Result<&'static Flag, UsageError> 
     if let Some((_, flag)) = words().find(|(known, _)| *known == word) {
         return Ok(flag);
     }
-    let begun =
-        || words().filter(|(known, flag)| known.starts_with(word) && flag.does != Does::Iproute2);
+    let begun = || words().filter(|(known, flag)| known.starts_with(word) && !flag.is_our_own());
     let mut found: Option<&'static Flag> = None;
     for (_, flag) in begun() {
         if found.is_some_and(|found| !std::ptr::eq(found, flag)) {
@@ -219,6 +220,7 @@ impl Wanted {
             Does::NoHeader => options.no_header = true,
             Does::NoQueues => options.no_queues = true,
             Does::Oneline => options.oneline = true,
+            Does::Json => options.json = true,
             Does::Dump => options.dump = value,
             // Settled before, or ending the parsing.
             Does::Iproute2 | Does::Help | Does::ShowVersion | Does::Later => {}
@@ -405,7 +407,8 @@ mod tests {
     fn wrong_usage_says_what_is_wrong() {
         for (line, message) in [
             ("-j", "-j is no flag of iproute2-7.1's ss: see --help"),
-            ("--json", "--json is no flag of iproute2-7.1's ss: see --help"),
+            // No flag of `ss`, so in full only it is taken.
+            ("--jso", "--jso is no flag of iproute2-7.1's ss: see --help"),
             ("-x", "-x, --unix (Unix sockets) is not available in this version of sockeye"),
             (
                 "-t dport = 80",

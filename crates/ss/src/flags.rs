@@ -47,6 +47,7 @@ pub(crate) enum Does {
     NoHeader,
     NoQueues,
     Oneline,
+    Json,
     Dump,
     /// Part of `ss`, and not here yet.
     Later,
@@ -102,6 +103,11 @@ pub(crate) static FLAGS: &[Flag] = &[
         ..switch(Does::NoQueues, 'Q', &["no-queues"], "no columns for the queues")
     },
     switch(Does::Oneline, 'O', &["oneline"], "one line a socket, whatever is shown of it"),
+    word(
+        Does::Json,
+        &["json"],
+        "one JSON object a line with everything known of a socket, whatever else is asked for; sockeye schema socket tells its fields",
+    ),
     Flag {
         value: Some("FILE"),
         ..switch(
@@ -162,6 +168,11 @@ impl Flag {
     /// True if `version` has it.
     pub(crate) fn is_in(&self, version: Version) -> bool {
         self.versions.contains(&version)
+    }
+
+    /// True if no `ss` has it.
+    pub(crate) fn is_our_own(&self) -> bool {
+        matches!(self.does, Does::Iproute2 | Does::Json)
     }
 
     /// How it is written, the letter first.

@@ -16,8 +16,16 @@ const IFINFOMSG_LEN: usize = 16;
 /// namespace.
 #[derive(Debug)]
 pub(crate) struct Interfaces<R: Receive = Socket> {
-    names: Cache<u32, Vec<u8>>,
+    names: Cache<u32, Name>,
     kernel: Kernel<R>,
+}
+
+/// What an interface is called.
+#[derive(Debug)]
+enum Name {
+    Found(Vec<u8>),
+    /// `ifN`, as it is gone.
+    Unknown(Vec<u8>),
 }
 
 /// The connection.
@@ -39,23 +47,42 @@ impl Default for Interfaces {
 impl Interfaces {
     /// The name of the interface with this index, `ifN` where there is none.
     pub(crate) fn name(&mut self, index: u32) -> &[u8] {
+        self.open();
+        self.known_name(index)
+    }
+
+    /// The name of the interface with this index, `None` where there is none.
+    pub(crate) fn found(&mut self, index: u32) -> Option<&[u8]> {
+        self.open();
+        match self.known(index) {
+            Name::Found(name) => Some(name),
+            Name::Unknown(_) => None,
+        }
+    }
+
+    fn open(&mut self) {
         if matches!(self.kernel, Kernel::NotAskedYet) {
             let client = Client::open(Protocol::ROUTE);
             self.kernel = client.map_or(Kernel::Closed, |client| Kernel::Open(Box::new(client)));
         }
-        self.known_name(index)
     }
 }
 
 impl<R: Receive> Interfaces<R> {
     fn known_name(&mut self, index: u32) -> &[u8] {
+        let (Name::Found(name) | Name::Unknown(name)) = self.known(index);
+        name
+    }
+
+    fn known(&mut self, index: u32) -> &Name {
         let Interfaces { names, kernel } = self;
         names.get(index, || {
             let name = match kernel {
                 Kernel::Open(client) => ask(client, index),
                 Kernel::NotAskedYet | Kernel::Closed => None,
             };
-            name.unwrap_or_else(|| format!("if{index}").into_bytes())
+            let unknown = || Name::Unknown(format!("if{index}").into_bytes());
+            name.map_or_else(unknown, Name::Found)
         })
     }
 }
@@ -149,5 +176,7 @@ mod tests {
         let mut interfaces = Interfaces::default();
         assert_eq!(interfaces.name(1), b"lo");
         assert_eq!(interfaces.name(2_000_000_000), b"if2000000000");
+        assert_eq!(interfaces.found(1), Some(&b"lo"[..]));
+        assert_eq!(interfaces.found(2_000_000_000), None);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`run`] takes the arguments of `ss` and prints what `ss` prints: rows, header and widths byte for
 //! byte, on a terminal and in a pipe, for the release of iproute2 that is asked for ([`Version`]).
+//! With `--json` it prints all that is known of each socket, one object a line.
 //! Help and error texts are its own. What it does otherwise on purpose, and how the releases
 //! differ, is told in `docs/ss.md`.
 //!
@@ -28,8 +29,10 @@ mod flags;
 mod help;
 mod inet;
 mod interfaces;
+mod json;
 mod number;
 mod outcome;
+mod print;
 mod proc;
 mod record;
 mod resolve;
@@ -54,6 +57,7 @@ use args::{Options, Request};
 use columns::{Columns, Hidden};
 use escape::Escape;
 use inet::{Rows, Shown};
+use json::Lines;
 use outcome::Outcome;
 use resolve::Names;
 use tcp::Style;
@@ -131,6 +135,12 @@ fn list(
         outcome.incomplete(format_args!(
             "-p: which processes hold a socket is not available in this version of sockeye"
         ));
+    }
+    if options.json {
+        let recorded = variable("TCPDIAG_FILE").is_some();
+        let mut lines = Lines::new(stdout, recorded);
+        tables::list(options, variable, &mut lines, outcome)?;
+        return lines.finish();
     }
     let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
     let hidden = Hidden {

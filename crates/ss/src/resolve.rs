@@ -205,7 +205,7 @@ fn cgroup_mount() -> Option<PathBuf> {
 }
 
 /// The path of every control group that can be seen, by its id, the inode number of its directory.
-fn cgroup_paths() -> Option<HashMap<u64, Vec<u8>>> {
+pub(crate) fn cgroup_paths() -> Option<HashMap<u64, Vec<u8>>> {
     let mount = cgroup_mount()?;
     let root = fs::metadata(&mount).ok()?;
     let mut paths = HashMap::from([(root.ino(), b"/".to_vec())]);

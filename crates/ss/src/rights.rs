@@ -42,10 +42,12 @@ impl Rights {
         if self.mark {
             return;
         }
-        let marks = options.details && self.full;
-        let signatures = options.tcp_info && self.full_tcp;
+        let marks = (options.details || options.json) && self.full;
+        let signatures = (options.tcp_info || options.json) && self.full_tcp;
         let untold = match (marks, signatures) {
             (false, false) => return,
+            (true, false) if options.json => "mark",
+            (true, true) if options.json => "mark and md5_signatures",
             (true, false) => "fwmark (-e)",
             (false, true) => "md5keys (-i)",
             (true, true) => "fwmark (-e) and md5keys (-i)",
@@ -91,6 +93,17 @@ mod tests {
         assert!(said(std::slice::from_ref(&tcp), true, false).contains("tell fwmark (-e):"));
         assert!(said(std::slice::from_ref(&tcp), false, true).contains("tell md5keys (-i):"));
         assert!(said(std::slice::from_ref(&udp), true, true).contains("tell fwmark (-e):"));
+        let json = |rights: Rights| {
+            let (mut outcome, mut said) = (Outcome::default(), Vec::new());
+            rights.report(&Options { json: true, ..Options::default() }, &mut outcome);
+            assert_eq!(outcome.finish("ss", &mut said), DONE);
+            String::from_utf8(said).unwrap()
+        };
+        let mut rights = Rights::default();
+        rights.see(&udp);
+        assert!(json(rights).contains("tell mark:"));
+        rights.see(&tcp);
+        assert!(json(rights).contains("tell mark and md5_signatures:"));
         assert_eq!(said(&[udp], false, true), "");
         assert_eq!(said(&[tcp], false, false), "");
     }

@@ -2,14 +2,13 @@
 //!
 //! A dump may begin again. Its rows are taken back then, as long as they have not been written.
 
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
 
 use sockeye_diag::Sockets;
 use sockeye_model::{Family, Socket};
 
-use crate::columns::Mark;
-use crate::inet::Rows;
+use crate::print::Print;
 use crate::rights::Rights;
 
 /// Families whose rows are wanted.
@@ -38,11 +37,11 @@ impl Wanted {
 }
 
 /// The rows of one dump.
-pub(crate) struct Sink<'a, W> {
-    rows: &'a mut Rows<W>,
+pub(crate) struct Sink<'a, P: Print> {
+    rows: &'a mut P,
     wanted: Wanted,
     /// Before the dump's first row.
-    mark: Mark,
+    mark: P::Mark,
     /// Rows printed.
     pub(crate) shown: u64,
     /// The dump began again when some of its rows had been written.
@@ -53,14 +52,14 @@ pub(crate) struct Sink<'a, W> {
     pub(crate) error: Option<io::Error>,
 }
 
-impl<'a, W: Write> Sink<'a, W> {
-    pub(crate) fn new(rows: &'a mut Rows<W>, wanted: Wanted) -> Self {
-        let mark = rows.columns.mark();
+impl<'a, P: Print> Sink<'a, P> {
+    pub(crate) fn new(rows: &'a mut P, wanted: Wanted) -> Self {
+        let mark = rows.mark();
         Sink { rows, wanted, mark, shown: 0, torn: false, rights: Rights::default(), error: None }
     }
 }
 
-impl<W: Write> Sockets for Sink<'_, W> {
+impl<P: Print> Sockets for Sink<'_, P> {
     fn socket(&mut self, socket: &Socket) -> ControlFlow<()> {
         if !self.wanted.has(socket.family) {
             return ControlFlow::Continue(());
@@ -78,9 +77,9 @@ impl<W: Write> Sockets for Sink<'_, W> {
 
     fn restart(&mut self) {
         self.shown = 0;
-        if !self.rows.columns.set_back(&self.mark) {
+        if !self.rows.set_back(&self.mark) {
             self.torn = true;
-            self.mark = self.rows.columns.mark();
+            self.mark = self.rows.mark();
         }
     }
 }
@@ -90,7 +89,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::columns::{Columns, Hidden};
     use crate::escape::Escape;
-    use crate::inet::Shown;
+    use crate::inet::{Rows, Shown};
     use crate::resolve::Names;
     use crate::tcp::Style;
     use crate::version::Version;

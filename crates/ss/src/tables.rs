@@ -7,7 +7,7 @@
 //! has not failed.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
 
 use sockeye_diag::{Diag, Error, Extensions, Query, Report, procnet, recording};
@@ -16,14 +16,14 @@ use sockeye_netlink::Receive;
 
 use crate::args::Options;
 use crate::environment::{Lookup, proc_file};
-use crate::inet::Rows;
 use crate::outcome::Outcome;
+use crate::print::Print;
 use crate::rights::Rights;
 use crate::sink::{Sink, Wanted};
 
 /// What to ask for, of which family.
 pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Query {
-    let mut extensions = Extensions::NONE;
+    let mut extensions = if options.json { Extensions::ALL } else { Extensions::NONE };
     if options.memory {
         extensions = extensions.with(Extensions::MEMINFO).with(Extensions::SKMEMINFO);
     }
@@ -50,10 +50,10 @@ pub(crate) fn families(options: &Options) -> &'static [Family] {
 ///
 /// # Errors
 /// Output that cannot be written. Everything else goes to `outcome`.
-pub(crate) fn list<W: Write>(
+pub(crate) fn list<P: Print>(
     options: &Options,
     variable: Lookup<'_>,
-    rows: &mut Rows<W>,
+    rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     let mut listing = Listing { options, variable, rows, outcome, rights: Rights::default() };
@@ -67,16 +67,16 @@ pub(crate) fn list<W: Write>(
     Ok(())
 }
 
-struct Listing<'a, W> {
+struct Listing<'a, P> {
     options: &'a Options,
     variable: Lookup<'a>,
-    rows: &'a mut Rows<W>,
+    rows: &'a mut P,
     outcome: &'a mut Outcome,
     /// As the live dumps show them.
     rights: Rights,
 }
 
-impl<W: Write> Listing<'_, W> {
+impl<P: Print> Listing<'_, P> {
     fn wanted(&self) -> Wanted {
         Wanted { ipv4: self.options.ipv4, ipv6: self.options.ipv6 }
     }
@@ -136,6 +136,16 @@ impl<W: Write> Listing<'_, W> {
             Ok(diag) => diag,
             Err(error) => return self.proc_instead(protocol, wanted, &error),
         };
+        if self.one_walk(protocol) {
+            let query = query(self.options, protocol, Family::Inet);
+            match self.live(wanted, |sink| diag.dump_both(&query, sink))? {
+                None => return Ok(()),
+                Some(error) if error.unsupported() => {}
+                Some(error) => {
+                    self.outcome.failed(format_args!("{error}; asking for each family"));
+                }
+            }
+        }
         for family in families(self.options) {
             let query = query(self.options, protocol, *family);
             let refused = self.live(wanted, |sink| diag.dump(&query, sink))?;
@@ -148,6 +158,11 @@ impl<W: Write> Listing<'_, W> {
             }
         }
         Ok(())
+    }
+
+    /// The order of JSON's lines says nothing, so one dump may bring both families of TCP.
+    fn one_walk(&self, protocol: Protocol) -> bool {
+        self.options.json && protocol == Protocol::TCP && self.options.preferred.is_none()
     }
 
     /// Where the dump by family showed nothing: `TCPDIAG_GETSOCK` for the families not shown yet,
@@ -173,7 +188,7 @@ impl<W: Write> Listing<'_, W> {
     fn live(
         &mut self,
         wanted: Wanted,
-        dump: impl FnOnce(&mut Sink<'_, W>) -> Result<Report, Error>,
+        dump: impl FnOnce(&mut Sink<'_, P>) -> Result<Report, Error>,
     ) -> io::Result<Option<Error>> {
         let mut sink = Sink::new(self.rows, wanted);
         let dumped = dump(&mut sink);
@@ -282,6 +297,7 @@ mod tests {
     use sockeye_model::States;
     use sockeye_netlink::Request;
     use sockeye_netlink::scripted::{Reply, Scripted, done, error};
+    use std::io::Write;
 
     /// What a listing made of a scripted kernel: ports, messages, status.
     struct Listed {
@@ -414,6 +430,22 @@ mod tests {
     }
 
     #[test]
+    fn without_an_order_one_walk_brings_both_families() {
+        let json = |options: &mut Options| options.json = true;
+        let one = listed(Protocol::TCP, json, &[dump(Some(80))]);
+        assert_eq!((one.ports, one.status), (vec![80], outcome::DONE));
+        // Refused, it is a dump for each family, and nothing is missing.
+        let refused = listed(Protocol::TCP, json, &[refusal(ENOENT), dump(Some(80)), dump(None)]);
+        assert_eq!((refused.ports, refused.status), (vec![80], outcome::DONE));
+        let failed = listed(Protocol::TCP, json, &[refusal(EACCES), dump(Some(80)), dump(None)]);
+        assert_eq!((failed.ports, failed.status), (vec![80], outcome::FAILED));
+        assert!(failed.said.contains("asking for each family"), "{}", failed.said);
+        // UDP has no such request.
+        let udp = listed(Protocol::UDP, json, &[dump(Some(53)), dump(None)]);
+        assert_eq!((udp.ports, udp.status), (vec![53], outcome::DONE));
+    }
+
+    #[test]
     fn rights_that_are_missing_are_told_of_live_dumps() {
         let both = |options: &mut Options| (options.details, options.tcp_info) = (true, true);
         let shown = listed(Protocol::TCP, both, &[dump(Some(80)), dump(None)]);
@@ -463,5 +495,6 @@ mod tests {
         assert_eq!(extensions(|options| options.tcp_info = true), 0x0e);
         assert_eq!(extensions(|options| options.memory = true), 0x41);
         assert_eq!(extensions(|options| options.tos = true), 0x30);
+        assert_eq!(extensions(|options| options.json = true), 0xff);
     }
 }

@@ -183,7 +183,7 @@ fn numbers(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
 }
 
 fn negotiated(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
-    let options = info.options().unwrap_or(0);
+    let options = info.tcp_options().unwrap_or(0);
     if style.options {
         let words = [
             (TIMESTAMPS, " ts"),

@@ -1,0 +1,188 @@
+//! `--json`: one object a line, with everything that is known of a socket.
+//!
+//! The fields and their rules are those of `sockeye-json`; `sockeye schema socket` prints them. What
+//! is known here beside the kernel's answer is added: names of interfaces, paths of control groups;
+//! but not to a recording, which may be another host's.
+//! Ports and addresses stay numbers. Nothing depends on the terminal, since nothing in the lines can
+//! be obeyed by one.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use sockeye_diag::procnet::{Line, TcpTail, USER_HZ};
+use sockeye_json::Object;
+use sockeye_model::{Context, Field, Protocol, Socket, State, Table, TcpInfo};
+
+use crate::interfaces::Interfaces;
+use crate::print::Print;
+use crate::resolve::cgroup_paths;
+
+/// When the lines held are written, bytes.
+const BLOCK: usize = 1 << 16;
+/// Room for the line with which a block is full, bytes.
+const LINE: usize = 1 << 13;
+/// `TCP_INFINITE_SSTHRESH` (include/net/tcp.h), as `tcpi_snd_ssthresh` has it.
+const NO_SSTHRESH: u32 = 0x7fff_ffff;
+
+/// Prints lines of JSON.
+#[derive(Debug)]
+pub(crate) struct Lines<W> {
+    out: W,
+    block: Vec<u8>,
+    blocks_written: u64,
+    /// TCP sockets come from a recording.
+    tcp_recorded: bool,
+    interfaces: Interfaces,
+    cgroups: Option<HashMap<u64, Vec<u8>>>,
+}
+
+impl<W: Write> Lines<W> {
+    pub(crate) fn new(out: W, tcp_recorded: bool) -> Self {
+        Lines {
+            out,
+            block: Vec::with_capacity(BLOCK + LINE),
+            blocks_written: 0,
+            tcp_recorded,
+            interfaces: Interfaces::default(),
+            cgroups: None,
+        }
+    }
+
+    /// Writes what is held.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.write_block()?;
+        self.out.flush()
+    }
+
+    fn write_block(&mut self) -> io::Result<()> {
+        let written = self.out.write_all(&self.block);
+        self.block.clear();
+        self.blocks_written += 1;
+        written
+    }
+
+    /// Appends a line: the socket, what is known beside it, and `more`.
+    #[inline]
+    fn object(&mut self, socket: &Socket, more: impl FnOnce(&mut Object<'_>)) -> io::Result<()> {
+        let here = !self.tcp_recorded || socket.protocol == Protocol::UDP;
+        let Lines { block, interfaces, cgroups, .. } = self;
+        let interface = socket.interface.filter(|_| here);
+        let context = Context {
+            interface: interface.and_then(|index| interfaces.found(index.get())),
+            cgroup: socket.cgroup_id.filter(|_| here).and_then(|id| {
+                let paths = cgroups.get_or_insert_with(|| cgroup_paths().unwrap_or_default());
+                paths.get(&id.0).map(Vec::as_slice)
+            }),
+            owners: None,
+        };
+        let mut object = Object::open(block);
+        object.part(socket).part(&context);
+        more(&mut object);
+        object.close();
+        block.push(b'\n');
+        if block.len() >= BLOCK { self.write_block() } else { Ok(()) }
+    }
+}
+
+impl<W: Write> Print for Lines<W> {
+    /// Blocks written, and the length of the one that is held.
+    type Mark = (u64, usize);
+
+    #[inline]
+    fn socket(&mut self, socket: &Socket) -> io::Result<()> {
+        self.object(socket, |_| {})
+    }
+
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        // Of a listener, the numbers at the end mean something else.
+        let tail = line.tcp.filter(|_| line.socket.state != State::Listen);
+        self.object(&line.socket, |object| {
+            for (name, value) in tail.iter().flat_map(numbers) {
+                if let (Some(field), Ok(value)) = (tcp_field(name), u64::try_from(value)) {
+                    object.number(field, value);
+                }
+            }
+        })
+    }
+
+    fn mark(&self) -> (u64, usize) {
+        (self.blocks_written, self.block.len())
+    }
+
+    fn set_back(&mut self, (blocks_written, len): &(u64, usize)) -> bool {
+        let held = self.blocks_written == *blocks_written;
+        if held {
+            self.block.truncate(*len);
+        }
+        held
+    }
+}
+
+/// What the end of a line of /proc/net/tcp tells, by the names and in the units of `tcp_info`.
+fn numbers(tail: &TcpTail) -> [(&'static str, i64); 4] {
+    let microseconds = |ticks| i64::from(ticks) * (1_000_000 / i64::from(USER_HZ));
+    let ssthresh = match tail.ssthresh {
+        -1 => i64::from(NO_SSTHRESH),
+        ssthresh => ssthresh.into(),
+    };
+    [
+        ("rto_us", microseconds(tail.rto)),
+        ("ato_us", microseconds(tail.ato)),
+        ("snd_cwnd", tail.cwnd.into()),
+        ("snd_ssthresh", ssthresh),
+    ]
+}
+
+fn tcp_field(name: &str) -> Option<&'static Field> {
+    TcpInfo::FIELDS.iter().find(|field| field.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(port: u16) -> Socket {
+        let mut socket = Socket::new(Protocol::TCP);
+        socket.local.port = port;
+        socket
+    }
+
+    /// Ports of the lines written.
+    fn ports(out: &[u8]) -> Vec<u16> {
+        let text = std::str::from_utf8(out).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.map(|line: serde_json::Value| line["local_port"].as_u64().unwrap() as u16).collect()
+    }
+
+    #[test]
+    fn lines_are_taken_back_until_they_are_written() {
+        let mut out = Vec::new();
+        let mut lines = Lines::new(&mut out, false);
+        lines.socket(&socket(1)).unwrap();
+        let mark = lines.mark();
+        lines.socket(&socket(2)).unwrap();
+        assert!(lines.set_back(&mark));
+        lines.socket(&socket(3)).unwrap();
+        let mark = lines.mark();
+        while lines.blocks_written == 0 {
+            lines.socket(&socket(4)).unwrap();
+        }
+        lines.socket(&socket(5)).unwrap();
+        assert!(!lines.set_back(&mark));
+        lines.finish().unwrap();
+        let mut ports = ports(&out);
+        ports.dedup();
+        assert_eq!(ports, [1, 3, 4, 5]);
+    }
+
+    #[test]
+    fn every_number_of_proc_has_a_field() {
+        let tail = TcpTail { rto: 20, ato: 4, qack: 0, cwnd: 10, ssthresh: -1 };
+        let named = numbers(&tail);
+        assert!(named.iter().all(|(name, _)| tcp_field(name).is_some()));
+        assert_eq!(named.map(|(_, value)| value), [200_000, 40_000, 10, 0x7fff_ffff]);
+    }
+}
