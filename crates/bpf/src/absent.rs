@@ -1,15 +1,16 @@
 //! In the loader's place where the programs were not built: everything is [`Error::NotBuiltIn`].
 
 use std::convert::Infallible;
-use std::io::{self, Read};
 
 use crate::Error;
+use crate::record::Record;
 
 /// What would be loaded.
 pub(crate) struct Image;
 
 pub(crate) static SOCKET_FILES: Image = Image;
 pub(crate) static SOCKET_HOLDERS: Image = Image;
+pub(crate) static THREADS: Image = Image;
 
 /// A program in the kernel, of which there is none.
 pub(crate) struct Loaded(Infallible);
@@ -19,7 +20,10 @@ impl Loaded {
         Err(Error::NotBuiltIn)
     }
 
-    pub(crate) fn iterate(&self) -> Result<Records, Error> {
+    pub(crate) fn each<T: Record<SIZE>, const SIZE: usize>(
+        &self,
+        _: impl FnMut(&T),
+    ) -> Result<(), Error> {
         match self.0 {}
     }
 
@@ -28,15 +32,6 @@ impl Loaded {
     }
 
     pub(crate) fn get(&mut self, _: &str, _: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        match self.0 {}
-    }
-}
-
-/// What an iterator tells, of which there is none.
-pub(crate) struct Records(Infallible);
-
-impl Read for Records {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         match self.0 {}
     }
 }

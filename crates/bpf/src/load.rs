@@ -9,6 +9,10 @@ use std::sync::{Mutex, Once, PoisonError};
 use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapMut, Object, ObjectBuilder, PrintLevel};
 
 use crate::Error;
+use crate::record::Record;
+
+/// The kernel fills one buffer of 32 KiB a read (`bpf_seq_read`).
+const BUFFER: usize = 32 * 1024;
 
 /// The program's name, and the object that clang made of it.
 pub(crate) struct Image(&'static str, &'static Aligned<[u8]>);
@@ -27,6 +31,8 @@ macro_rules! image {
 pub(crate) static SOCKET_FILES: Image = image!("socket_files");
 /// `programs/socket_holders.bpf.c`
 pub(crate) static SOCKET_HOLDERS: Image = image!("socket_holders");
+/// `programs/threads.bpf.c`
+pub(crate) static THREADS: Image = image!("threads");
 
 /// A program in the kernel, which is gone with it.
 pub(crate) struct Loaded {
@@ -48,21 +54,48 @@ impl Loaded {
         }
     }
 
-    /// Runs the program, an iterator, from the start.
+    /// Runs the program, an iterator, and hands over each record.
     ///
     /// # Errors
-    /// [`Error::Refused`].
-    pub(crate) fn iterate(&self) -> Result<Records, Error> {
-        let warnings = Warnings::heard();
-        let attached = self.object.progs_mut().find(|program| program.name() == self.program);
-        let iterator = match attached {
-            Some(program) => program.attach().and_then(|link| Ok((Iter::new(&link)?, link))),
-            None => return Err(self.lacks("program", self.program)),
-        };
-        match iterator {
-            Ok((iterator, link)) => Ok(Records { iterator, _link: link }),
-            Err(error) => Err(refused(self.program, &error, warnings.first())),
+    /// [`Error::Refused`] before the first record, else [`Error::Read`], [`Error::Torn`].
+    pub(crate) fn each<T: Record<SIZE>, const SIZE: usize>(
+        &self,
+        mut each: impl FnMut(&T),
+    ) -> Result<(), Error> {
+        let program = self.program;
+        let (mut records, _link) = self.iterate()?;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let length = match records.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => length,
+                // EAGAIN comes after a million objects without a record. It goes on where it was.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                    ) =>
+                {
+                    continue;
+                }
+                Err(source) => return Err(Error::Read { program, source }),
+            };
+            let (whole, rest) = buffer.get(..length).unwrap_or_default().as_chunks::<SIZE>();
+            if !rest.is_empty() {
+                return Err(Error::Torn { program, length: rest.len() });
+            }
+            whole.iter().map(T::from_bytes).for_each(|record| each(&record));
         }
+    }
+
+    fn iterate(&self) -> Result<(Iter, Link), Error> {
+        let warnings = Warnings::heard();
+        let Some(program) = self.object.progs_mut().find(|program| program.name() == self.program)
+        else {
+            return Err(self.lacks("program", self.program));
+        };
+        let iterator = program.attach().and_then(|link| Ok((Iter::new(&link)?, link)));
+        iterator.map_err(|error| refused(self.program, &error, warnings.first()))
     }
 
     /// Writes an element of a map.
@@ -93,18 +126,6 @@ impl Loaded {
     fn lacks(&self, kind: &str, name: &str) -> Error {
         let source = io::Error::new(io::ErrorKind::NotFound, format!("no {kind} {name} in it"));
         Error::Refused { program: self.program, source, said: None }
-    }
-}
-
-/// What an iterator tells, to be read until its end.
-pub(crate) struct Records {
-    iterator: Iter,
-    _link: Link,
-}
-
-impl Read for Records {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.iterator.read(buffer)
     }
 }
 

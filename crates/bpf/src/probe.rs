@@ -15,7 +15,7 @@ pub struct Program {
 }
 
 /// All programs.
-pub const PROGRAMS: [Program; 2] = [
+pub const PROGRAMS: [Program; 3] = [
     Program {
         name: "socket_files",
         meaning: "every descriptor of every process that is a socket",
@@ -26,10 +26,15 @@ pub const PROGRAMS: [Program; 2] = [
         meaning: "the descriptors of a few sockets",
         needs: "BTF, iter/task, bpf_loop and bpf_rdonly_cast (Linux 6.2), CAP_BPF and CAP_PERFMON",
     },
+    Program {
+        name: "threads",
+        meaning: "every thread but the first one of each process",
+        needs: "BTF and iter/task (Linux 5.8), CAP_BPF and CAP_PERFMON",
+    },
 ];
 
 /// Loads every program, and gives for each what came of it.
 pub fn probe() -> impl Iterator<Item = (Program, Result<(), Error>)> {
-    let images: [&Image; 2] = [&load::SOCKET_FILES, &load::SOCKET_HOLDERS];
+    let images: [&Image; 3] = [&load::SOCKET_FILES, &load::SOCKET_HOLDERS, &load::THREADS];
     PROGRAMS.into_iter().zip(images).map(|(program, image)| (program, Loaded::new(image).map(drop)))
 }

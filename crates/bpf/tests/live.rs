@@ -6,7 +6,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
-use sockeye_bpf::{Holding, SocketFiles};
+use sockeye_bpf::{Holding, socket_files};
 
 /// Inode numbers as both programs and sock_diag tell them: 32 bits.
 fn inode(socket: &OwnedFd) -> u32 {
@@ -32,7 +32,7 @@ fn ours(told: &[Holding], sockets: &[&OwnedFd]) -> Vec<(u32, u32)> {
 
 fn all() -> Vec<Holding> {
     let mut told = Vec::new();
-    SocketFiles::all(|holding| told.push(*holding)).unwrap();
+    socket_files::all(|holding| told.push(*holding)).unwrap();
     told
 }
 
@@ -52,7 +52,7 @@ fn both_programs_tell_every_descriptor_of_a_socket() {
     expected.sort_by_key(|(_, fd)| *fd);
 
     assert_eq!(ours(&all(), &sockets), expected);
-    let few = SocketFiles::of(&sockets.map(inode)).unwrap();
+    let few = socket_files::few(&sockets.map(inode)).unwrap();
     assert_eq!(ours(&few, &sockets), expected);
     assert_eq!(few.len(), expected.len(), "{few:?}");
 }
@@ -61,7 +61,7 @@ fn both_programs_tell_every_descriptor_of_a_socket() {
 fn high_descriptors_are_found_when_references_are_missing() {
     let low: OwnedFd = TcpListener::bind("127.0.0.1:0").unwrap().into();
     let high = rustix::io::fcntl_dupfd_cloexec(&low, 700).unwrap();
-    let few = SocketFiles::of(&[inode(&low)]).unwrap();
+    let few = socket_files::few(&[inode(&low)]).unwrap();
     assert_eq!(ours(&few, &[&low]), [(inode(&low), fd(&low)), (inode(&low), fd(&high))]);
 }
 
@@ -71,8 +71,8 @@ fn a_socket_that_nobody_holds_has_no_descriptors() {
         let socket: OwnedFd = UdpSocket::bind("127.0.0.1:0").unwrap().into();
         inode(&socket)
     };
-    assert_eq!(SocketFiles::of(&[gone]).unwrap(), []);
-    assert_eq!(SocketFiles::of(&[]).unwrap(), []);
+    assert_eq!(socket_files::few(&[gone]).unwrap(), []);
+    assert_eq!(socket_files::few(&[]).unwrap(), []);
 }
 
 #[test]
@@ -80,4 +80,30 @@ fn every_program_loads_on_a_kernel_as_new_as_this() {
     for (program, loaded) in sockeye_bpf::probe() {
         assert!(loaded.is_ok(), "{}: {}", program.name, loaded.unwrap_err());
     }
+}
+
+#[test]
+fn a_thread_is_told_with_its_name_and_whether_its_files_are_the_first_ones() {
+    let (ready, wait) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::Builder::new().name("of-its-own".into());
+    let thread = thread
+        .spawn(move || {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).unwrap();
+            ready.send(rustix::thread::gettid()).unwrap();
+            let _ = ended.recv();
+        })
+        .unwrap();
+    let tid = wait.recv().unwrap().as_raw_nonzero().get().cast_unsigned();
+    let mut told = Vec::new();
+    sockeye_bpf::threads(|thread| told.push(*thread)).unwrap();
+    drop(end);
+    thread.join().unwrap();
+    told.retain(|thread| thread.tgid == std::process::id());
+    let own = told.iter().find(|thread| thread.tid == tid).unwrap();
+    assert!(!own.shares_files && own.comm.starts_with(b"of-its-own\0"), "{own:?}");
+    // The test runner's threads, this one among them.
+    let me = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+    let shared = told.iter().find(|thread| thread.tid == me).unwrap();
+    assert!(shared.shares_files && shared.start_ns < own.start_ns, "{shared:?} {own:?}");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What is told of one descriptor of one socket: crates/bpf/src/holding.rs reads it.
+ * What is told of one descriptor of one socket: crates/bpf/src/record.rs reads it.
  */
 #ifndef SOCKEYE_HOLDING_H
 #define SOCKEYE_HOLDING_H

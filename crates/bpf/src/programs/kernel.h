@@ -93,6 +93,8 @@ struct task_struct {
 	int pid;
 	int tgid;
 	char comm[TASK_COMM_LEN];
+	/* ns since boot, with the time asleep. */
+	__u64 start_boottime;
 	struct task_struct *group_leader;
 	struct files_struct *files;
 };
