@@ -1,6 +1,6 @@
 //! `ss`'s columns: cells are kept until the widths are known, then written out.
 //!
-//! One buffer holds the text of the cells, another their lengths. Everything is written when `ss`
+//! One buffer holds the text of the cells, another their lengths, row by row. Everything is written when `ss`
 //! would write it ([`Chunks`] keeps account), since the widths depend on where that happens: the
 //! longest length of a column outlives the writing, and a cell still open when the writing begins is
 //! not counted in it. A cell is cut at 65535 bytes.
@@ -10,6 +10,7 @@
 use std::io::{self, Write};
 
 use crate::chunks::Chunks;
+use crate::number::prefix;
 use crate::version::Version;
 
 /// A column, in `ss`'s order.
@@ -29,12 +30,18 @@ pub(crate) enum Column {
 
 const COUNT: usize = 10;
 
+/// How much is written at a time, bytes: no less, and at most a row more.
+const PAGE: usize = 1 << 16;
+
+/// Lengths of a row's cells, bytes; 0 for a hidden column. A cell is cut where it would not fit.
+type Lengths = [u16; COUNT];
+
 /// One column's looks and widths.
 #[derive(Debug, Clone)]
 struct Layout {
     header: &'static [u8],
-    /// Printed before the cell, unless it begins the row.
-    delimiter: &'static [u8],
+    /// Spaces before the cell, unless it begins the row.
+    delimiter: usize,
     right_aligned: bool,
     hidden: bool,
     /// The longest cell so far, bytes.
@@ -56,7 +63,8 @@ pub(crate) struct Hidden {
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
     text: usize,
-    lengths: usize,
+    rows: usize,
+    row: Lengths,
     open: usize,
     current: usize,
     chunks: Chunks,
@@ -75,11 +83,15 @@ pub(crate) struct Columns<W> {
     unpadded: Option<usize>,
     /// Where the details are printed.
     details: usize,
+    /// The open cell's column.
     current: usize,
     text: Vec<u8>,
     /// Where the open cell begins in `text`.
     open: usize,
-    lengths: Vec<u16>,
+    /// The rows before the open one.
+    rows: Vec<Lengths>,
+    /// The open row, up to the open cell.
+    row: Lengths,
     chunks: Chunks,
     /// How often everything was written out.
     written: u64,
@@ -88,28 +100,27 @@ pub(crate) struct Columns<W> {
 impl<W: Write> Columns<W> {
     /// Columns that are written to `out`. `screen` is its width, `None` for a compact layout.
     pub(crate) fn new(out: W, version: Version, hidden: Hidden, screen: Option<u32>) -> Self {
-        let column =
-            |header: &'static str, delimiter: &'static str, right_aligned, hidden| Layout {
-                header: header.as_bytes(),
-                delimiter: delimiter.as_bytes(),
-                right_aligned,
-                hidden,
-                longest: 0,
-                width: 0,
-            };
+        let column = |header: &'static str, delimiter, right_aligned, hidden| Layout {
+            header: header.as_bytes(),
+            delimiter,
+            right_aligned,
+            hidden,
+            longest: 0,
+            width: 0,
+        };
         // 6.1 prints the details under that header; the column behind them is always empty.
         let process_apart = version.has_process_column();
         let layout = [
-            column("Netid", "", false, hidden.netid),
-            column("State", " ", false, hidden.state),
-            column("Recv-Q", " ", false, hidden.queues),
-            column("Send-Q", " ", false, hidden.queues),
-            column("Local Address:", " ", true, false),
-            column("Port", "", false, false),
-            column("Peer Address:", " ", true, false),
-            column("Port", "", false, false),
-            column("Process", "", false, process_apart && hidden.process),
-            column("", "", false, false),
+            column("Netid", 0, false, hidden.netid),
+            column("State", 1, false, hidden.state),
+            column("Recv-Q", 1, false, hidden.queues),
+            column("Send-Q", 1, false, hidden.queues),
+            column("Local Address:", 1, true, false),
+            column("Port", 0, false, false),
+            column("Peer Address:", 1, true, false),
+            column("Port", 0, false, false),
+            column("Process", 0, false, process_apart && hidden.process),
+            column("", 0, false, false),
         ];
         let details = if process_apart { COUNT - 1 } else { COUNT - 2 };
         let before_details = || layout.iter().take(details).rposition(|column| !column.hidden);
@@ -123,7 +134,8 @@ impl<W: Write> Columns<W> {
             current: 0,
             text: Vec::new(),
             open: 0,
-            lengths: Vec::new(),
+            rows: Vec::new(),
+            row: [0; COUNT],
             chunks: Chunks::default(),
             written: 0,
         }
@@ -160,41 +172,40 @@ impl<W: Write> Columns<W> {
     /// Closes the open cell and opens the next one.
     #[inline]
     fn next(&mut self) -> io::Result<()> {
+        let len = self.cut();
         let last = self.current == COUNT - 1;
-        let hidden = self.layout.get(self.current).is_none_or(|column| column.hidden);
-        let len = if hidden { 0 } else { self.cut() };
         if last {
-            self.chunks.hold(len);
+            self.chunks.hold(usize::from(len));
             if self.chunks.full() {
                 return self.write_out();
             }
         }
-        if !hidden {
-            self.close(len);
+        let layout = self.layout.get_mut(self.current);
+        if let (Some(layout), Some(cell)) = (layout, self.row.get_mut(self.current))
+            && !layout.hidden
+        {
+            *cell = len;
+            layout.longest = layout.longest.max(usize::from(len));
+            self.chunks.close(usize::from(len));
         }
-        self.current = if last { 0 } else { self.current + 1 };
+        self.open = self.text.len();
+        if last {
+            self.rows.push(self.row);
+            self.current = 0;
+        } else {
+            self.current += 1;
+        }
         Ok(())
     }
 
     /// Cuts the open cell where its length would not fit, and gives that length.
     #[inline]
-    fn cut(&mut self) -> usize {
-        let limit = usize::from(u16::MAX);
-        if self.text.len() - self.open > limit {
-            self.text.truncate(self.open + limit);
-        }
-        self.text.len() - self.open
-    }
-
-    #[inline]
-    fn close(&mut self, len: usize) {
-        if let Some(column) = self.layout.get_mut(self.current) {
-            column.longest = column.longest.max(len);
-        }
-        self.chunks.close(len);
-        // At most 65535, see `cut`.
-        self.lengths.push(len as u16);
-        self.open = self.text.len();
+    fn cut(&mut self) -> u16 {
+        let len = self.text.len() - self.open;
+        u16::try_from(len).unwrap_or_else(|_| {
+            self.text.truncate(self.open + usize::from(u16::MAX));
+            u16::MAX
+        })
     }
 
     /// Writes what is left, and flushes.
@@ -211,7 +222,8 @@ impl<W: Write> Columns<W> {
         }
         Mark {
             text: self.text.len(),
-            lengths: self.lengths.len(),
+            rows: self.rows.len(),
+            row: self.row,
             open: self.open,
             current: self.current,
             chunks: self.chunks,
@@ -224,15 +236,12 @@ impl<W: Write> Columns<W> {
     /// were not are forgotten.
     pub(crate) fn set_back(&mut self, mark: &Mark) -> bool {
         if self.written != mark.written {
-            self.text.clear();
-            self.lengths.clear();
-            self.open = 0;
-            self.current = 0;
-            self.chunks = Chunks::default();
+            self.forget();
             return false;
         }
         self.text.truncate(mark.text);
-        self.lengths.truncate(mark.lengths);
+        self.rows.truncate(mark.rows);
+        self.row = mark.row;
         self.open = mark.open;
         self.current = mark.current;
         self.chunks = mark.chunks;
@@ -242,72 +251,65 @@ impl<W: Write> Columns<W> {
         true
     }
 
+    /// Forgets the rows, not the widths.
+    fn forget(&mut self) {
+        self.text.clear();
+        self.rows.clear();
+        self.open = 0;
+        self.current = 0;
+        self.chunks = Chunks::default();
+    }
+
     /// Chooses the widths and writes all rows.
     fn write_out(&mut self) -> io::Result<()> {
         // The open cell is part of the text, and of no width. Nothing open, nothing begun: nothing
         // to write.
         let len = self.cut();
-        let begun = !self.lengths.is_empty() || len > 0;
+        let mut closed = self.layout.iter().take(self.current);
+        let row_begun = len > 0 || closed.any(|column| !column.hidden);
         self.written += 1;
-        if begun {
-            self.lengths.push(len as u16);
+        if row_begun || !self.rows.is_empty() {
             self.choose_widths();
-            self.write_rows()?;
+            self.write_rows(len)?;
         }
-        self.text.clear();
-        self.lengths.clear();
-        self.open = 0;
-        self.current = 0;
-        self.chunks = Chunks::default();
+        self.forget();
         Ok(())
     }
 
-    fn write_rows(&mut self) -> io::Result<()> {
-        let visible: Vec<(&Layout, bool)> = self
-            .layout
-            .iter()
-            .enumerate()
-            .filter(|(_, column)| !column.hidden)
-            .map(|(index, column)| {
+    /// Writes the rows, and the open one up to its open cell, which has `len` bytes.
+    fn write_rows(&mut self, len: u16) -> io::Result<()> {
+        if let Some(cell) = self.row.get_mut(self.current) {
+            *cell = len;
+        }
+        let mut first = true;
+        let mut visible = [None; COUNT];
+        for (index, (shown, column)) in visible.iter_mut().zip(&self.layout).enumerate() {
+            if !column.hidden {
+                let before = if first { 0 } else { column.delimiter };
                 let padded = self.screen.is_some() || self.unpadded != Some(index);
-                (column, padded)
-            })
-            .collect();
-        let mut rest = self.text.as_slice();
-        let mut row_begun = false;
-        let mut columns = visible.iter();
-        for len in &self.lengths {
-            let (column, padded) = match columns.next() {
-                Some(column) => column,
-                None => {
-                    self.out.write_all(b"\n")?;
-                    row_begun = false;
-                    columns = visible.iter();
-                    let Some(column) = columns.next() else { return Ok(()) };
-                    column
-                }
-            };
-            let (cell, behind) = rest.split_at_checked(usize::from(*len)).unwrap_or((rest, &[]));
-            rest = behind;
-            let mut printed = 0;
-            if row_begun {
-                self.out.write_all(column.delimiter)?;
-                printed += column.delimiter.len();
-            }
-            row_begun = true;
-            let space = column.width.saturating_sub(cell.len() + printed);
-            if column.right_aligned {
-                spaces(&mut self.out, space)?;
-            }
-            self.out.write_all(cell)?;
-            if !column.right_aligned && *padded {
-                spaces(&mut self.out, space)?;
+                *shown = Some(Shown {
+                    before,
+                    pad_before: column.right_aligned,
+                    pad_behind: !column.right_aligned && padded,
+                    width: column.width,
+                });
+                first = false;
             }
         }
-        if row_begun {
-            self.out.write_all(b"\n")?;
+        let mut page = Vec::with_capacity(2 * PAGE);
+        let mut text = self.text.as_slice();
+        for row in &self.rows {
+            text = lay_out(&mut page, row, &visible, text);
+            if page.len() >= PAGE {
+                self.out.write_all(&page)?;
+                page.clear();
+            }
         }
-        Ok(())
+        let open = visible.get(..=self.current).unwrap_or_default();
+        if open.iter().any(Option::is_some) {
+            lay_out(&mut page, &self.row, open, text);
+        }
+        self.out.write_all(&page)
     }
 
     /// Widths from the longest cells. On a screen, columns that do not fit on one line are broken
@@ -316,7 +318,7 @@ impl<W: Write> Columns<W> {
         let screen = self.screen.map_or(i32::MAX as usize, |columns| columns as usize);
         let mut first = true;
         for column in self.layout.iter_mut().filter(|column| !column.hidden) {
-            let delimiter = if !first && column.longest > 0 { column.delimiter.len() } else { 0 };
+            let delimiter = if !first && column.longest > 0 { column.delimiter } else { 0 };
             column.width = (column.longest + delimiter).min(screen);
             first &= column.width == 0;
         }
@@ -356,14 +358,58 @@ impl<W: Write> Columns<W> {
     }
 }
 
-fn spaces(out: &mut impl Write, mut count: usize) -> io::Result<()> {
-    const SPACES: [u8; 64] = [b' '; 64];
-    while count > 0 {
-        let now = count.min(SPACES.len());
-        out.write_all(SPACES.get(..now).unwrap_or(&SPACES))?;
-        count -= now;
+/// How a visible column is printed.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    /// Spaces before the cell.
+    before: usize,
+    /// To this width, those spaces included, a cell is padded.
+    width: usize,
+    pad_before: bool,
+    pad_behind: bool,
+}
+
+/// Appends a row whose cells `text` begins with, and gives the text behind them.
+fn lay_out<'t>(
+    page: &mut Vec<u8>,
+    row: &Lengths,
+    columns: &[Option<Shown>],
+    mut text: &'t [u8],
+) -> &'t [u8] {
+    let mut behind = 0;
+    for (len, column) in row.iter().zip(columns) {
+        let Some(column) = column else { continue };
+        let len = usize::from(*len);
+        let padding = column.width.saturating_sub(len + column.before);
+        let before = if column.pad_before { padding } else { 0 };
+        spaces(page, behind + column.before + before);
+        text = cell(page, len, text);
+        behind = if column.pad_behind { padding } else { 0 };
     }
-    Ok(())
+    spaces(page, behind);
+    page.push(b'\n');
+    text
+}
+
+/// Appends the first `len` bytes of `text`, and gives what is behind them.
+#[inline]
+fn cell<'t>(page: &mut Vec<u8>, len: usize, text: &'t [u8]) -> &'t [u8] {
+    let (cell, behind) = text.split_at_checked(len).unwrap_or((text, &[]));
+    match text.first_chunk::<32>() {
+        Some(more) if len <= more.len() => prefix(page, *more, len),
+        _ => page.extend_from_slice(cell),
+    }
+    behind
+}
+
+#[inline]
+fn spaces(page: &mut Vec<u8>, count: usize) {
+    const SPACES: [u8; 32] = [b' '; 32];
+    if count <= SPACES.len() {
+        prefix(page, SPACES, count);
+    } else {
+        page.resize(page.len() + count, b' ');
+    }
 }
 
 #[cfg(test)]
@@ -457,7 +503,7 @@ mod tests {
         let mut columns = columns(NEW, None);
         for _ in 0..200_000 {
             row(&mut columns, b"192.0.2.1:", b" details of it");
-            assert!(columns.text.len() + 2 * columns.lengths.len() < 6 << 20);
+            assert!(columns.text.len() + size_of_val(columns.rows.as_slice()) < 6 << 20);
         }
     }
 

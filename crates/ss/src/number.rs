@@ -7,22 +7,49 @@
 
 use std::io::Write;
 
+/// The first number with more than eight digits.
+const NINE_DIGITS: u64 = 100_000_000;
+
+/// The eight decimal digits of `value`, leading zeros included, as numbers from 0 to 9: the first
+/// in the lowest byte. `value` must be less than [`NINE_DIGITS`].
+#[inline]
+fn eight_digits(value: u64) -> u64 {
+    // Halves of the value, then quarters, then digits, side by side in one word: each step splits
+    // all of them at once, by a multiplication with a shifted reciprocal that is exact in its range.
+    let halves = (value / 10_000) | (value % 10_000) << 32;
+    let hundreds = (halves * 10_486 >> 20) & 0x7f_0000_007f;
+    let quarters = hundreds | (halves - 100 * hundreds) << 16;
+    let tens = (quarters * 103 >> 10) & 0x0f_000f_000f_000f;
+    tens | (quarters - 10 * tens) << 8
+}
+
+/// `'0'` in every byte.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
 /// Appends `value` in decimal (`%llu`).
 #[inline]
 pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
-    let mut value = value.into();
-    let mut digits = [0_u8; 20];
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        // Less than 10, which fits.
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-        start -= 1;
-        if value == 0 {
-            break;
-        }
+    fn long(out: &mut Vec<u8>, value: u64) {
+        unsigned(out, value / NINE_DIGITS);
+        out.extend_from_slice(&(eight_digits(value % NINE_DIGITS) | ZEROS).to_le_bytes());
     }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    let value = value.into();
+    if value >= NINE_DIGITS {
+        return long(out, value);
+    }
+    let digits = eight_digits(value);
+    // The last digit is printed even if it is 0.
+    let leading_zeros = digits.trailing_zeros().min(56) / 8;
+    prefix(out, ((digits | ZEROS) >> (8 * leading_zeros)).to_le_bytes(), 8 - leading_zeros as usize);
+}
+
+/// Appends the first `len` of `bytes`. All of them are copied, since a fixed number is copied faster
+/// than a variable one, and those that are too many are cut off.
+#[inline]
+pub(crate) fn prefix<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N], len: usize) {
+    let end = out.len() + len;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 /// Appends `value` in decimal (`%d`).
@@ -63,11 +90,13 @@ pub(crate) fn thousandths(out: &mut Vec<u8>, value: u32) {
     unsigned(out, value / 1000);
     let fraction = value % 1000;
     if fraction != 0 {
-        let digits = [fraction / 100, fraction / 10 % 10, fraction % 10];
-        let kept = digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| last + 1);
-        out.push(b'.');
-        // Each less than 10, which fits.
-        out.extend(digits.iter().take(kept).map(|digit| b'0' + *digit as u8));
+        let [.., hundreds, tens, ones] = (eight_digits(fraction.into()) | ZEROS).to_le_bytes();
+        let kept = match (tens, ones) {
+            (b'0', b'0') => 1,
+            (_, b'0') => 2,
+            _ => 3,
+        };
+        prefix(out, [b'.', hundreds, tens, ones], 1 + kept);
     }
 }
 
@@ -84,12 +113,12 @@ const DOUBT: f64 = 1e-6;
 /// The nearest integer to a `scaled` value below 10^8, `None` when that is too near to call.
 #[inline]
 fn nearest(scaled: f64) -> Option<u64> {
-    let whole = scaled.floor();
-    let fraction = scaled - whole;
+    let whole = scaled as u64;
+    let fraction = scaled - whole as f64;
     if (fraction - 0.5).abs() < DOUBT {
         return None;
     }
-    Some(whole as u64 + u64::from(fraction > 0.5))
+    Some(whole + u64::from(fraction > 0.5))
 }
 
 /// Appends `value` with `precision` significant digits at most (`%.*g`). The value must be finite
@@ -181,7 +210,10 @@ fn place(out: &mut Vec<u8>, mut digits: u64, exponent: i32, precision: u32) {
 
 /// Appends `value` without decimals (`%.0f`). It must not be negative.
 pub(crate) fn whole(out: &mut Vec<u8>, value: f64) {
-    let rounded = value.round_ties_even();
+    // From here on, doubles have no fraction; below, the sum has none, and a tie went to the even
+    // digit.
+    const INTEGERS: f64 = 4_503_599_627_370_496.0;
+    let rounded = if value < INTEGERS { (value + INTEGERS) - INTEGERS } else { value };
     if rounded < 1e19 {
         unsigned(out, rounded as u64);
     } else {
@@ -193,7 +225,7 @@ pub(crate) fn whole(out: &mut Vec<u8>, value: f64) {
 /// Appends `value` with one decimal (`%.1f`). It must not be negative.
 pub(crate) fn tenths(out: &mut Vec<u8>, value: f64) {
     let scaled = value * 10.0;
-    match nearest(scaled).filter(|_| scaled < 1e8) {
+    match (scaled < 1e8).then(|| nearest(scaled)).flatten() {
         Some(tenths) => {
             unsigned(out, tenths / 10);
             // Less than 10, which fits.
