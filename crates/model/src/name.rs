@@ -21,9 +21,12 @@ impl Name {
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         let mut name = Name { len: 0, bytes: [0; Name::CAPACITY] };
-        for (to, from) in name.bytes.iter_mut().zip(bytes.iter().take_while(|b| **b != 0)) {
-            *to = *from;
-            name.len += 1;
+        let bytes = bytes.get(..Name::CAPACITY).unwrap_or(bytes);
+        let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        if let Some(kept) = name.bytes.get_mut(..bytes.len()) {
+            kept.copy_from_slice(bytes);
+            // At most CAPACITY, which fits.
+            name.len = bytes.len() as u8;
         }
         name
     }

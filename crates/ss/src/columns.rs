@@ -1,16 +1,18 @@
 //! `ss`'s columns: cells are kept until the widths are known, then written out.
 //!
-//! One buffer holds the text of the cells, another their lengths, row by row. Everything is written when `ss`
-//! would write it ([`Chunks`] keeps account), since the widths depend on where that happens: the
-//! longest length of a column outlives the writing, and a cell still open when the writing begins is
-//! not counted in it. A cell is cut at 65535 bytes.
+//! One buffer holds the text of the cells, another their lengths, row by row. Everything is written
+//! when `ss` would write it ([`Chunks`] keeps account), since the widths depend on where that
+//! happens: the longest length of a column outlives the writing, and a cell still open when the
+//! writing begins is not counted in it. A cell is cut at 65535 bytes.
+//!
+//! A row's cells are measured when it ends, all at once.
 //!
 //! Memory stays near 5 MiB whatever the number of rows.
 
 use std::io::{self, Write};
 
 use crate::chunks::Chunks;
-use crate::number::prefix;
+use crate::page::{Lengths, Page, Shown};
 use crate::version::Version;
 
 /// A column, in `ss`'s order.
@@ -28,13 +30,7 @@ pub(crate) enum Column {
     Details,
 }
 
-const COUNT: usize = 10;
-
-/// How much is written at a time, bytes: no less, and at most a row more.
-const PAGE: usize = 1 << 16;
-
-/// Lengths of a row's cells, bytes; 0 for a hidden column. A cell is cut where it would not fit.
-type Lengths = [u16; COUNT];
+pub(crate) const COUNT: usize = 10;
 
 /// One column's looks and widths.
 #[derive(Debug, Clone)]
@@ -64,8 +60,8 @@ pub(crate) struct Hidden {
 pub(crate) struct Mark {
     text: usize,
     rows: usize,
-    row: Lengths,
-    open: usize,
+    row: usize,
+    ends: [usize; COUNT],
     current: usize,
     chunks: Chunks,
     longest: [usize; COUNT],
@@ -83,15 +79,15 @@ pub(crate) struct Columns<W> {
     unpadded: Option<usize>,
     /// Where the details are printed.
     details: usize,
-    /// The open cell's column.
-    current: usize,
     text: Vec<u8>,
-    /// Where the open cell begins in `text`.
-    open: usize,
     /// The rows before the open one.
     rows: Vec<Lengths>,
-    /// The open row, up to the open cell.
-    row: Lengths,
+    /// Where the open row begins in `text`.
+    row: usize,
+    /// Where its cells before the open one end.
+    ends: [usize; COUNT],
+    /// The open cell's column.
+    current: usize,
     chunks: Chunks,
     /// How often everything was written out.
     written: u64,
@@ -131,11 +127,11 @@ impl<W: Write> Columns<W> {
             screen,
             unpadded,
             details,
-            current: 0,
             text: Vec::new(),
-            open: 0,
             rows: Vec::new(),
-            row: [0; COUNT],
+            row: 0,
+            ends: [0; COUNT],
+            current: 0,
             chunks: Chunks::default(),
             written: 0,
         }
@@ -143,15 +139,16 @@ impl<W: Write> Columns<W> {
 
     /// Moves on to `column`, closing what lies between, and gives the buffer to append to. `None`
     /// for a hidden column.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&mut self, column: Column) -> io::Result<Option<&mut Vec<u8>>> {
         let index = match column {
             Column::Details => self.details,
             other => other as usize,
         };
-        while self.current != index {
-            self.next()?;
+        if self.current > index {
+            self.end_row()?;
         }
+        self.move_on(index);
         let hidden = self.layout.get(index).is_none_or(|layout| layout.hidden);
         Ok(if hidden { None } else { Some(&mut self.text) })
     }
@@ -164,53 +161,84 @@ impl<W: Write> Columns<W> {
             {
                 self.text.extend_from_slice(column.header);
             }
-            self.next()?;
+            self.move_on(self.current + 1);
         }
         Ok(())
     }
 
-    /// Closes the open cell and opens the next one.
+    /// Closes the cells before the one at `index`, which is in the open row.
     #[inline]
-    fn next(&mut self) -> io::Result<()> {
-        let len = self.cut();
-        let last = self.current == COUNT - 1;
-        if last {
-            self.chunks.hold(usize::from(len));
-            if self.chunks.full() {
-                return self.write_out();
+    fn move_on(&mut self, index: usize) {
+        while self.current < index {
+            if let Some(end) = self.ends.get_mut(self.current) {
+                *end = self.text.len();
             }
+            self.current += 1;
         }
-        let layout = self.layout.get_mut(self.current);
-        if let (Some(layout), Some(cell)) = (layout, self.row.get_mut(self.current))
+    }
+
+    /// Closes the open row and opens the next one.
+    fn end_row(&mut self) -> io::Result<()> {
+        self.move_on(COUNT - 1);
+        let (mut row, len) = self.measure();
+        self.chunks.hold(usize::from(len));
+        if self.chunks.full() {
+            return self.write_out(row, len);
+        }
+        if let (Some(layout), Some(cell)) = (self.layout.last_mut(), row.last_mut())
             && !layout.hidden
         {
             *cell = len;
             layout.longest = layout.longest.max(usize::from(len));
             self.chunks.close(usize::from(len));
         }
-        self.open = self.text.len();
-        if last {
-            self.rows.push(self.row);
-            self.current = 0;
-        } else {
-            self.current += 1;
-        }
+        self.rows.push(row);
+        self.row = self.text.len();
+        self.current = 0;
         Ok(())
     }
 
-    /// Cuts the open cell where its length would not fit, and gives that length.
-    #[inline]
-    fn cut(&mut self) -> u16 {
-        let len = self.text.len() - self.open;
-        u16::try_from(len).unwrap_or_else(|_| {
-            self.text.truncate(self.open + usize::from(u16::MAX));
-            u16::MAX
-        })
+    /// Lengths of the closed cells of the open row, which count in the widths and the account from
+    /// now on, and that of its open cell.
+    fn measure(&mut self) -> (Lengths, u16) {
+        if self.text.len() - self.row > usize::from(u16::MAX) {
+            self.cut();
+        }
+        let (mut lengths, mut start) = ([0; COUNT], self.row);
+        let closed = self.layout.iter_mut().zip(&self.ends).take(self.current);
+        for (length, (layout, end)) in lengths.iter_mut().zip(closed) {
+            let len = end - start;
+            start = *end;
+            if !layout.hidden {
+                layout.longest = layout.longest.max(len);
+                self.chunks.close(len);
+                // At most 65535, see above.
+                *length = len as u16;
+            }
+        }
+        (lengths, (self.text.len() - start) as u16)
+    }
+
+    /// Cuts the cells of the open row that are longer than 65535 bytes.
+    #[cold]
+    fn cut(&mut self) {
+        let mut start = self.row;
+        for index in 0..=self.current {
+            let closed = index < self.current;
+            let end = self.ends.get(index).copied().filter(|_| closed).unwrap_or(self.text.len());
+            let surplus = (end - start).saturating_sub(usize::from(u16::MAX));
+            start = end - surplus;
+            self.text.drain(start..end);
+            for later in self.ends.get_mut(index..self.current).unwrap_or_default() {
+                *later -= surplus;
+            }
+        }
     }
 
     /// Writes what is left, and flushes.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.write_out()?;
+        let (row, len) = self.measure();
+        self.write_out(row, len)?;
         self.out.flush()
     }
 
@@ -224,7 +252,7 @@ impl<W: Write> Columns<W> {
             text: self.text.len(),
             rows: self.rows.len(),
             row: self.row,
-            open: self.open,
+            ends: self.ends,
             current: self.current,
             chunks: self.chunks,
             longest,
@@ -242,7 +270,7 @@ impl<W: Write> Columns<W> {
         self.text.truncate(mark.text);
         self.rows.truncate(mark.rows);
         self.row = mark.row;
-        self.open = mark.open;
+        self.ends = mark.ends;
         self.current = mark.current;
         self.chunks = mark.chunks;
         for (column, longest) in self.layout.iter_mut().zip(mark.longest) {
@@ -255,61 +283,58 @@ impl<W: Write> Columns<W> {
     fn forget(&mut self) {
         self.text.clear();
         self.rows.clear();
-        self.open = 0;
+        self.row = 0;
         self.current = 0;
         self.chunks = Chunks::default();
     }
 
-    /// Chooses the widths and writes all rows.
-    fn write_out(&mut self) -> io::Result<()> {
-        // The open cell is part of the text, and of no width. Nothing open, nothing begun: nothing
-        // to write.
-        let len = self.cut();
-        let mut closed = self.layout.iter().take(self.current);
-        let row_begun = len > 0 || closed.any(|column| !column.hidden);
+    /// Chooses the widths and writes all rows: of the open one, the cells up to the open one, which
+    /// has `len` bytes and is of no width.
+    fn write_out(&mut self, mut open: Lengths, len: u16) -> io::Result<()> {
+        // Nothing open, nothing begun: nothing to write.
+        let begun = len > 0 || self.layout.iter().take(self.current).any(|column| !column.hidden);
         self.written += 1;
-        if row_begun || !self.rows.is_empty() {
+        if begun || !self.rows.is_empty() {
             self.choose_widths();
-            self.write_rows(len)?;
+            if let Some(cell) = open.get_mut(self.current) {
+                *cell = len;
+            }
+            self.write_rows(&open)?;
         }
         self.forget();
         Ok(())
     }
 
-    /// Writes the rows, and the open one up to its open cell, which has `len` bytes.
-    fn write_rows(&mut self, len: u16) -> io::Result<()> {
-        if let Some(cell) = self.row.get_mut(self.current) {
-            *cell = len;
-        }
-        let mut first = true;
-        let mut visible = [None; COUNT];
-        for (index, (shown, column)) in visible.iter_mut().zip(&self.layout).enumerate() {
-            if !column.hidden {
-                let before = if first { 0 } else { column.delimiter };
+    fn write_rows(&mut self, open: &Lengths) -> io::Result<()> {
+        let visible: Vec<Shown> = self
+            .layout
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| !column.hidden)
+            .enumerate()
+            .map(|(place, (index, column))| {
+                let before = if place == 0 { 0 } else { column.delimiter };
                 let padded = self.screen.is_some() || self.unpadded != Some(index);
-                *shown = Some(Shown {
+                Shown {
+                    index,
                     before,
+                    width: column.width,
                     pad_before: column.right_aligned,
                     pad_behind: !column.right_aligned && padded,
-                    width: column.width,
-                });
-                first = false;
-            }
-        }
-        let mut page = Vec::with_capacity(2 * PAGE);
+                }
+            })
+            .collect();
+        let mut page = Page::default();
         let mut text = self.text.as_slice();
         for row in &self.rows {
-            text = lay_out(&mut page, row, &visible, text);
-            if page.len() >= PAGE {
-                self.out.write_all(&page)?;
-                page.clear();
-            }
+            text = page.row(row, &visible, text);
+            page.write_full(&mut self.out)?;
         }
-        let open = visible.get(..=self.current).unwrap_or_default();
-        if open.iter().any(Option::is_some) {
-            lay_out(&mut page, &self.row, open, text);
+        let begun = visible.iter().take_while(|column| column.index <= self.current).count();
+        if let Some(columns @ [_, ..]) = visible.get(..begun) {
+            page.row(open, columns, text);
         }
-        self.out.write_all(&page)
+        page.write(&mut self.out)
     }
 
     /// Widths from the longest cells. On a screen, columns that do not fit on one line are broken
@@ -355,60 +380,6 @@ impl<W: Write> Columns<W> {
             }
             line = later;
         }
-    }
-}
-
-/// How a visible column is printed.
-#[derive(Debug, Clone, Copy)]
-struct Shown {
-    /// Spaces before the cell.
-    before: usize,
-    /// To this width, those spaces included, a cell is padded.
-    width: usize,
-    pad_before: bool,
-    pad_behind: bool,
-}
-
-/// Appends a row whose cells `text` begins with, and gives the text behind them.
-fn lay_out<'t>(
-    page: &mut Vec<u8>,
-    row: &Lengths,
-    columns: &[Option<Shown>],
-    mut text: &'t [u8],
-) -> &'t [u8] {
-    let mut behind = 0;
-    for (len, column) in row.iter().zip(columns) {
-        let Some(column) = column else { continue };
-        let len = usize::from(*len);
-        let padding = column.width.saturating_sub(len + column.before);
-        let before = if column.pad_before { padding } else { 0 };
-        spaces(page, behind + column.before + before);
-        text = cell(page, len, text);
-        behind = if column.pad_behind { padding } else { 0 };
-    }
-    spaces(page, behind);
-    page.push(b'\n');
-    text
-}
-
-/// Appends the first `len` bytes of `text`, and gives what is behind them.
-#[inline]
-fn cell<'t>(page: &mut Vec<u8>, len: usize, text: &'t [u8]) -> &'t [u8] {
-    let (cell, behind) = text.split_at_checked(len).unwrap_or((text, &[]));
-    match text.first_chunk::<32>() {
-        Some(more) if len <= more.len() => prefix(page, *more, len),
-        _ => page.extend_from_slice(cell),
-    }
-    behind
-}
-
-#[inline]
-fn spaces(page: &mut Vec<u8>, count: usize) {
-    const SPACES: [u8; 32] = [b' '; 32];
-    if count <= SPACES.len() {
-        prefix(page, SPACES, count);
-    } else {
-        page.resize(page.len() + count, b' ');
     }
 }
 

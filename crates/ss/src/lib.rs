@@ -30,6 +30,7 @@ mod inet;
 mod interfaces;
 mod number;
 mod outcome;
+mod page;
 mod proc;
 mod record;
 mod resolve;
