@@ -324,10 +324,17 @@ impl<W: Write> Columns<W> {
                 }
             })
             .collect();
+        // Nothing is printed of a column whose cells are all empty, unless it is set apart. That does
+        // not count the open cell.
+        let filled = |column: &Shown| {
+            column.before > 0
+                || self.layout.get(column.index).is_some_and(|column| column.longest > 0)
+        };
+        let filled: Vec<Shown> = visible.iter().copied().filter(filled).collect();
         let mut page = Page::default();
         let mut text = self.text.as_slice();
         for row in &self.rows {
-            text = page.row(row, &visible, text);
+            text = page.row(row, &filled, text);
             page.write_full(&mut self.out)?;
         }
         let begun = visible.iter().take_while(|column| column.index <= self.current).count();

@@ -87,17 +87,18 @@ pub(crate) fn thousandths(out: &mut Vec<u8>, value: u32) {
         return general(out, f64::from(value) / 1000.0, 6);
     }
     // At most six digits: all of them are printed, and no rounding happens.
-    unsigned(out, value / 1000);
-    let fraction = value % 1000;
-    if fraction != 0 {
-        let [.., hundreds, tens, ones] = (eight_digits(fraction.into()) | ZEROS).to_le_bytes();
-        let kept = match (tens, ones) {
-            (b'0', b'0') => 1,
-            (_, b'0') => 2,
-            _ => 3,
-        };
-        prefix(out, [b'.', hundreds, tens, ones], 1 + kept);
-    }
+    let digits = eight_digits(value.into()) >> 16;
+    let (whole, fraction) = (digits & 0xff_ffff, digits >> 24);
+    // The last digit of the one is printed even if it is 0, that of the other is not, nor the point
+    // before nothing.
+    let leading_zeros = whole.trailing_zeros().min(16) / 8;
+    let decimals = (u64::BITS - fraction.leading_zeros()).div_ceil(8);
+    let point = 8 * (3 - leading_zeros);
+    let text = (whole | ZEROS) >> (8 * leading_zeros) & ((1 << point) - 1)
+        | u64::from(b'.') << point
+        | (fraction | ZEROS) << (point + 8);
+    let len = 3 - leading_zeros + if decimals > 0 { 1 + decimals } else { 0 };
+    prefix(out, text.to_le_bytes(), len as usize);
 }
 
 /// Powers of ten that a double holds exactly.
@@ -134,7 +135,7 @@ pub(crate) fn general(out: &mut Vec<u8>, value: f64, precision: u32) {
 
 /// The first `precision` digits of `value` as a number, and the power of ten of the first of them.
 fn fast_digits(value: f64, precision: u32) -> Option<(u64, i32)> {
-    let exponent = POWERS.iter().rposition(|power| *power <= value)?;
+    let exponent = POWERS.partition_point(|power| *power <= value).checked_sub(1)?;
     // The next power is needed as a bound.
     POWERS.get(exponent + 1)?;
     let wanted = precision as usize - 1;
