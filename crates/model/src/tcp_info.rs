@@ -50,12 +50,7 @@ impl TcpInfo {
     /// Takes what the kernel sent. `ecn_layout` is `None` where the kernel's version is unknown, as
     /// in a recording: then the fields that depend on it are absent.
     #[must_use]
-    #[inline]
     pub fn new(sent: &[u8], ecn_layout: Option<EcnLayout>) -> Self {
-        // As most are: one copy, and nothing to clear.
-        if let Some(bytes) = sent.first_chunk() {
-            return TcpInfo { len: TcpInfo::SIZE as u16, ecn_layout, bytes: *bytes };
-        }
         let mut info = TcpInfo { len: 0, ecn_layout, bytes: [0; TcpInfo::SIZE] };
         let len = sent.len().min(TcpInfo::SIZE);
         if let (Some(to), Some(from)) = (info.bytes.get_mut(..len), sent.get(..len)) {
@@ -64,6 +59,17 @@ impl TcpInfo {
         // At most SIZE, which fits.
         info.len = len as u16;
         info
+    }
+
+    /// Puts what the kernel sent in the place of another: [`TcpInfo::new`], copied once where the
+    /// struct is as long as ours or longer.
+    pub fn replace(old: &mut Option<TcpInfo>, sent: &[u8], ecn_layout: Option<EcnLayout>) {
+        match sent.first_chunk() {
+            Some(whole) => {
+                *old = Some(TcpInfo { len: TcpInfo::SIZE as u16, ecn_layout, bytes: *whole });
+            }
+            None => *old = Some(TcpInfo::new(sent, ecn_layout)),
+        }
     }
 
     /// How many bytes of the struct the kernel sent (at most [`TcpInfo::SIZE`]).

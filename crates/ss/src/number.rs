@@ -29,10 +29,6 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 /// Appends `value` in decimal (`%llu`).
 #[inline]
 pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
-    fn long(out: &mut Vec<u8>, value: u64) {
-        unsigned(out, value / NINE_DIGITS);
-        out.extend_from_slice(&(eight_digits(value % NINE_DIGITS) | ZEROS).to_le_bytes());
-    }
     let value = value.into();
     if value >= NINE_DIGITS {
         return long(out, value);
@@ -41,6 +37,12 @@ pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
     // The last digit is printed even if it is 0.
     let leading_zeros = digits.trailing_zeros().min(56) / 8;
     prefix(out, ((digits | ZEROS) >> (8 * leading_zeros)).to_le_bytes(), 8 - leading_zeros as usize);
+}
+
+/// [`unsigned`] of more than eight digits.
+fn long(out: &mut Vec<u8>, value: u64) {
+    unsigned(out, value / NINE_DIGITS);
+    out.extend_from_slice(&(eight_digits(value % NINE_DIGITS) | ZEROS).to_le_bytes());
 }
 
 /// Appends the first `len` of `bytes`. All of them are copied, since a fixed number is copied faster
