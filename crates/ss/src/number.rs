@@ -26,23 +26,52 @@ fn eight_digits(value: u64) -> u64 {
 /// `'0'` in every byte.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// Appends `value` in decimal (`%llu`).
-#[inline]
-pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
-    let value = value.into();
-    if value >= NINE_DIGITS {
-        return long(out, value);
+/// The numbers below 1000 in decimal: up to three digits from the left, then how many.
+static SMALL: [[u8; 4]; 1000] = {
+    let mut small = [[0; 4]; 1000];
+    let mut value = 0;
+    while value < small.len() {
+        // Each less than 10, which fits.
+        let hundreds = b'0' + (value / 100) as u8;
+        let tens = b'0' + (value / 10 % 10) as u8;
+        let ones = b'0' + (value % 10) as u8;
+        small[value] = match value {
+            0..10 => [ones, 0, 0, 1],
+            10..100 => [tens, ones, 0, 2],
+            _ => [hundreds, tens, ones, 3],
+        };
+        value += 1;
     }
-    let digits = eight_digits(value);
-    // The last digit is printed even if it is 0.
-    let leading_zeros = digits.trailing_zeros().min(56) / 8;
-    prefix(out, ((digits | ZEROS) >> (8 * leading_zeros)).to_le_bytes(), 8 - leading_zeros as usize);
+    small
+};
+
+/// The digits of `value` below 1000, the first in the lowest byte, and how many there are.
+#[inline]
+pub(crate) fn small(value: impl Into<u32>) -> (u32, u32) {
+    let [first, second, third, count] = SMALL.get(value.into() as usize).copied().unwrap_or_default();
+    (u32::from_le_bytes([first, second, third, 0]), count.into())
 }
 
-/// [`unsigned`] of more than eight digits.
-fn long(out: &mut Vec<u8>, value: u64) {
-    unsigned(out, value / NINE_DIGITS);
-    out.extend_from_slice(&(eight_digits(value % NINE_DIGITS) | ZEROS).to_le_bytes());
+/// Appends `value` in decimal (`%llu`).
+#[inline(always)]
+pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
+    let value = value.into();
+    match usize::try_from(value).ok().and_then(|value| SMALL.get(value)) {
+        Some(small) => prefix(out, *small, small[3].into()),
+        None => four_digits_or_more(out, value),
+    }
+}
+
+fn four_digits_or_more(out: &mut Vec<u8>, value: u64) {
+    if value < NINE_DIGITS {
+        let digits = eight_digits(value);
+        let leading_zeros = digits.trailing_zeros() / 8;
+        let text = (digits | ZEROS) >> (8 * leading_zeros);
+        prefix(out, text.to_le_bytes(), 8 - leading_zeros as usize);
+    } else {
+        unsigned(out, value / NINE_DIGITS);
+        out.extend_from_slice(&(eight_digits(value % NINE_DIGITS) | ZEROS).to_le_bytes());
+    }
 }
 
 /// Appends the first `len` of `bytes`. All of them are copied, since a fixed number is copied faster
@@ -89,17 +118,16 @@ pub(crate) fn thousandths(out: &mut Vec<u8>, value: u32) {
         return general(out, f64::from(value) / 1000.0, 6);
     }
     // At most six digits: all of them are printed, and no rounding happens.
-    let digits = eight_digits(value.into()) >> 16;
-    let (whole, fraction) = (digits & 0xff_ffff, digits >> 24);
-    // The last digit of the one is printed even if it is 0, that of the other is not, nor the point
-    // before nothing.
-    let leading_zeros = whole.trailing_zeros().min(16) / 8;
-    let decimals = (u64::BITS - fraction.leading_zeros()).div_ceil(8);
-    let point = 8 * (3 - leading_zeros);
-    let text = (whole | ZEROS) >> (8 * leading_zeros) & ((1 << point) - 1)
-        | u64::from(b'.') << point
-        | (fraction | ZEROS) << (point + 8);
-    let len = 3 - leading_zeros + if decimals > 0 { 1 + decimals } else { 0 };
+    let (whole, count) = small(value / 1000);
+    let mut text = u64::from(whole);
+    let mut len = count;
+    let fraction = value % 1000;
+    if fraction != 0 {
+        // Three digits, and of those none that is a 0 at the end.
+        let digits = eight_digits(fraction.into()) >> 40;
+        text |= (u64::from(b'.') | (digits | ZEROS) << 8) << (8 * count);
+        len += 1 + (u64::BITS - digits.leading_zeros()).div_ceil(8);
+    }
     prefix(out, text.to_le_bytes(), len as usize);
 }
 
@@ -168,19 +196,11 @@ fn exact_digits(value: f64, precision: u32) -> (u64, i32) {
 }
 
 /// Writes `precision` digits, the first of which counts `10^exponent`, as `%g` lays them out.
-fn place(out: &mut Vec<u8>, mut digits: u64, exponent: i32, precision: u32) {
-    let mut count = precision;
-    while count > 1 && digits.is_multiple_of(10) {
-        digits /= 10;
-        count -= 1;
-    }
-    let mut text = [0_u8; 20];
-    let mut rest = digits;
-    for byte in text.iter_mut().take(count as usize).rev() {
-        // Less than 10, which fits.
-        *byte = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
+fn place(out: &mut Vec<u8>, digits: u64, exponent: i32, precision: u32) {
+    // From the left, without the zeros at the end.
+    let digits = eight_digits(digits * 10_u64.pow(8 - precision));
+    let count = (u64::BITS - digits.leading_zeros()).div_ceil(8);
+    let text = (digits | ZEROS).to_le_bytes();
     let text = text.get(..count as usize).unwrap_or_default();
 
     if exponent < -4 || exponent >= precision as i32 {

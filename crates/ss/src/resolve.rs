@@ -109,37 +109,12 @@ pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// An octet in decimal with the dot behind it, and how long that is.
-#[derive(Clone, Copy)]
-struct Octet {
-    text: [u8; 4],
-    len: u8,
-}
-
-static OCTETS: [Octet; 256] = {
-    let mut octets = [Octet { text: [0; 4], len: 0 }; 256];
-    let mut octet = 0;
-    while octet < octets.len() {
-        // Each less than 10, which fits.
-        let hundreds = b'0' + (octet / 100) as u8;
-        let tens = b'0' + (octet / 10 % 10) as u8;
-        let ones = b'0' + (octet % 10) as u8;
-        octets[octet] = match octet {
-            0..10 => Octet { text: [ones, b'.', 0, 0], len: 2 },
-            10..100 => Octet { text: [tens, ones, b'.', 0], len: 3 },
-            _ => Octet { text: [hundreds, tens, ones, b'.'], len: 4 },
-        };
-        octet += 1;
-    }
-    octets
-};
-
 fn write_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
     let (mut text, mut len) = (0_u128, 0);
     for octet in address.octets() {
-        let Some(octet) = OCTETS.get(usize::from(octet)) else { return };
-        text |= u128::from(u32::from_le_bytes(octet.text)) << (8 * len);
-        len += u32::from(octet.len);
+        let (digits, count) = number::small(octet);
+        text |= u128::from(digits | u32::from(b'.') << (8 * count)) << (8 * len);
+        len += count + 1;
     }
     // No dot behind the last one.
     number::prefix(out, text.to_le_bytes(), len as usize - 1);
