@@ -134,6 +134,10 @@ const fn netid(protocol: Protocol) -> &'static str {
 
 /// `%-6d`.
 fn queue(out: &mut Vec<u8>, bytes: u32) {
+    // As most queues are.
+    if bytes == 0 {
+        return out.extend_from_slice(b"0     ");
+    }
     let start = out.len();
     number::signed(out, bytes.cast_signed());
     if out.len() < start + 6 {
@@ -303,6 +307,7 @@ mod tests {
 
     #[test]
     fn queues_are_signed_and_at_least_six_wide() {
+        assert_eq!(text(|out| queue(out, 0)), "0     ");
         assert_eq!(text(|out| queue(out, 12)), "12    ");
         assert_eq!(text(|out| queue(out, 1_234_567)), "1234567");
         assert_eq!(text(|out| queue(out, u32::MAX)), "-1    ");

@@ -32,6 +32,7 @@ mod interfaces;
 mod json;
 mod number;
 mod outcome;
+mod page;
 mod print;
 mod proc;
 mod record;
