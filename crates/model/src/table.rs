@@ -27,8 +27,9 @@ impl Socket {
         },
         Section {
             title: "TCP",
-            when: "TCP sockets that are full. Where the kernel's `struct tcp_info` ends before a \
-                   field, as an older kernel's does, the field is absent.",
+            when: "TCP sockets, but for those in TIME-WAIT, SYN-RECV and close. Where the kernel's \
+                   `struct tcp_info` ends before a field, as an older kernel's does, the field is \
+                   absent.",
             fields: TcpInfo::FIELDS,
         },
         Section {
