@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sockeye_diag::{Sockets, recording};
 use sockeye_lab::schema::violations;
 use sockeye_model::field::Word;
-use sockeye_model::{Socket, State};
+use sockeye_model::{Socket, State, TcpInfo};
 
 use super::{PIPE, file, run, screen};
 
@@ -71,9 +71,9 @@ fn every_recording_conforms_and_says_what_the_sockets_are() {
             assert_eq!(number("skmem_rcvbuf_bytes"), skmem.map(|mem| mem.rcvbuf.into()));
             assert_eq!(number("skmem_drops"), skmem.and_then(|mem| mem.drops).map(u64::from));
             let info = socket.tcp_info.as_ref();
-            assert_eq!(number("rtt_us"), info.and_then(|info| info.rtt_us()).map(u64::from));
-            assert_eq!(number("snd_wnd"), info.and_then(|info| info.snd_wnd()).map(u64::from));
-            let rate = info.and_then(|info| info.pacing_rate_bytes_per_second());
+            assert_eq!(number("rtt_us"), info.and_then(TcpInfo::rtt_us).map(u64::from));
+            assert_eq!(number("snd_wnd"), info.and_then(TcpInfo::snd_wnd).map(u64::from));
+            let rate = info.and_then(TcpInfo::pacing_rate_bytes_per_second);
             assert_eq!(number("pacing_rate_bytes_per_second"), rate);
         }
     }
