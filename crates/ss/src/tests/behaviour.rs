@@ -152,7 +152,7 @@ impl Write for Closed {
 
 #[test]
 fn a_closed_pipe_ends_quietly_and_a_full_disk_does_not() {
-    for line in ["-tan", "-h", "-V", "-tD -"] {
+    for line in ["-tan", "-ta --json", "-h", "-V", "-tD -"] {
         let into = |kind| {
             let (args, mut stderr) = (line.split(' ').map(OsString::from), Vec::new());
             let status =
