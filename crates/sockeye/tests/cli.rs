@@ -96,7 +96,6 @@ fn what_is_not_shown_is_told() {
     ends(&output(SOCKEYE, &["ss"]), 3, "netlink");
     ends(&output(SOCKEYE, &["ss", "-4"]), 3, "raw");
     ends(&output(SOCKEYE, &["ss", "--json"]), 3, "netlink");
-    ends(&output(SOCKEYE, &["ss", "-tp"]), 3, "-p");
 }
 
 #[test]

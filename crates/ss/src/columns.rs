@@ -26,7 +26,9 @@ pub(crate) enum Column {
     LocalPort,
     PeerAddress,
     PeerPort,
-    /// Everything else that is told of a socket. Before it, 7.1 has a column of processes.
+    /// Who holds the socket.
+    Process,
+    /// Everything else that is told of a socket. In 6.1, it follows in the same column.
     Details,
 }
 

@@ -48,7 +48,8 @@ static SMALL: [[u8; 4]; 1000] = {
 /// The digits of `value` below 1000, the first in the lowest byte, and how many there are.
 #[inline]
 pub(crate) fn small(value: impl Into<u32>) -> (u32, u32) {
-    let [first, second, third, count] = SMALL.get(value.into() as usize).copied().unwrap_or_default();
+    let [first, second, third, count] =
+        SMALL.get(value.into() as usize).copied().unwrap_or_default();
     (u32::from_le_bytes([first, second, third, 0]), count.into())
 }
 

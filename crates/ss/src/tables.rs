@@ -275,7 +275,7 @@ impl<P: Print> Listing<'_, P> {
             }
             let path = proc_file(self.variable, name, path);
             let mut failed = None;
-            let each = |line: &procnet::Line| match self.rows.line(line) {
+            let each = |line: &procnet::Line| match self.rows.line(line, None) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     failed = Some(error);
@@ -517,7 +517,7 @@ mod tests {
         assert_eq!((refused.ports, refused.status), (vec![80], outcome::DONE));
         let failed = listed(Protocol::TCP, json, &[refusal(EACCES), dump(Some(80)), dump(None)]);
         assert_eq!((failed.ports, failed.status), (vec![80], outcome::FAILED));
-        assert!(failed.said.contains("asking for each family"), "{}", failed.said);
+        assert!(failed.said.contains("asking by family"), "{}", failed.said);
         // UDP has no such request.
         let udp = listed(Protocol::UDP, json, &[dump(Some(53)), dump(None)]);
         assert_eq!((udp.ports, udp.status), (vec![53], outcome::DONE));

@@ -65,10 +65,6 @@ fn what_is_not_shown_yet_is_said_and_is_status_3() {
     assert_eq!(plain.status, 3);
     assert!(plain.stderr.contains("netlink, packet, Unix, raw"), "{}", plain.stderr);
     assert_eq!(plain.stderr.lines().count(), 1);
-    let owners = run("-tnp", &[("TCPDIAG_FILE", file("states.bin").into())], PIPE);
-    assert_eq!(owners.status, 3);
-    assert!(owners.stderr.starts_with("ss: -p: "), "{}", owners.stderr);
-    assert!(owners.stdout.starts_with(b"State"));
 }
 
 #[test]
