@@ -98,7 +98,8 @@ mod tests {
 
     /// A message of this family that is known by a number, 24 bytes long.
     fn visit(visitor: &mut impl Visit, family: u8, number: u8) {
-        let bytes = Request::new(18).body(&[family, number, 0, 0, 0, 0, 0, 0]).to_bytes(1, 0).unwrap();
+        let bytes =
+            Request::new(18).body(&[family, number, 0, 0, 0, 0, 0, 0]).to_bytes(1, 0).unwrap();
         let message = Messages::new(&bytes).next().unwrap().unwrap();
         assert!(visitor.message(&message).is_continue());
     }
