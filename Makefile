@@ -14,6 +14,8 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 # cargo-fuzz takes no ranges; this is the version that CI uses.
 CARGO_FUZZ_VERSION := 0.13.2
+# Where cargo puts the programs that it installs.
+CARGO_ROOT := $(or $(CARGO_HOME),$(HOME)/.cargo)
 # gungraun's runner refuses to work with a library of another version.
 GUNGRAUN_VERSION := $(shell sed -n '/^name = "gungraun"$$/{n;s/^version = "\(.*\)"/\1/p}' Cargo.lock)
 
@@ -75,9 +77,12 @@ instructions: DO := check
 instructions-accept: DO := accept
 instructions instructions-accept: rust
 	@scripts/need valgrind=valgrind
-	@gungraun-runner --version 2>/dev/null | grep -qx 'gungraun-runner $(GUNGRAUN_VERSION)' || \
-	    $(CARGO) install --debug --locked gungraun-runner --version $(GUNGRAUN_VERSION)
-	@$(CARGO) bench --quiet --locked -p sockeye-lab --features instructions --bench instructions -- \
+	@$(CARGO_ROOT)/bin/gungraun-runner --version 2>/dev/null | \
+	    grep -qx 'gungraun-runner $(GUNGRAUN_VERSION)' || \
+	    $(CARGO) install --debug --locked --root $(CARGO_ROOT) gungraun-runner \
+	        --version $(GUNGRAUN_VERSION)
+	@GUNGRAUN_RUNNER=$(CARGO_ROOT)/bin/gungraun-runner \
+	$(CARGO) bench --quiet --locked -p sockeye-lab --features instructions --bench instructions -- \
 	    --output-format=json --callgrind-args=--cache-sim=no > $(TARGET_DIR)/instructions.json
 	@$(TARGET_DIR)/release/instructions $(DO) crates/lab/benches/instructions.toml \
 	    $(TARGET_DIR)/instructions.json
