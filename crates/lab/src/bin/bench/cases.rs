@@ -16,7 +16,7 @@ pub(crate) struct Case {
     pub(crate) flags: &'static str,
     /// The flags of `ss` that it is compared with.
     pub(crate) beside: &'static str,
-    /// What the floor asks for ([`floor`](../floor/index.html)'s argument); `None` where there is no
+    /// What the floor asks for (the argument of `floor`); `None` where there is no
     /// floor, since most of the work is not the dump.
     pub(crate) floor: Option<&'static str>,
     /// On which sockets.

@@ -148,9 +148,9 @@ fn time_line(
         let cpu = ratio(&sockeye.cpu, &floor.cpu);
         checks.push((format!("CPU {cpu:.2} of the floor"), cpu, case.cpu));
     }
-    let compared = format!("`{}`", case.beside);
-    for program in [&ss].into_iter().chain(&floor) {
-        println!("| {compared} | {} | | | |", program.times());
+    println!("| `{}` | {} | | | |", case.beside, ss.times());
+    if let Some(floor) = &floor {
+        println!("| `{}` | {} | | | |", case.flags, floor.times());
     }
     let mut passed = true;
     for (number, (text, ratio, limit)) in checks.into_iter().enumerate() {
@@ -269,4 +269,45 @@ fn spread(times: &[Duration]) -> String {
         milliseconds(times.iter().min().copied().unwrap_or_default()),
         milliseconds(times.iter().max().copied().unwrap_or_default()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(only: Option<&str>) -> Result<Vec<String>, String> {
+        let lines = lines(only)?;
+        let times = lines.times.iter().map(|case| case.flags.to_owned());
+        Ok(times.chain(lines.memory.iter().map(memory_name)).collect())
+    }
+
+    #[test]
+    fn a_name_is_one_line_and_a_pattern_all_that_contain_it() {
+        assert_eq!(names(Some("-Htn")), Ok(vec!["-Htn".to_owned()]));
+        assert_eq!(names(Some("memory -Htni")), Ok(vec!["memory -Htni".to_owned()]));
+        assert_eq!(names(Some("json")).map(|names| names.len()), Ok(3));
+        assert_eq!(names(None).map(|names| names.len()), Ok(CASES.len() + MEMORY.len()));
+    }
+
+    #[test]
+    fn a_pattern_without_a_line_names_the_lines_that_there_are() {
+        let error = names(Some("-x")).unwrap_err();
+        assert!(error.starts_with("--only -x: no such line; there are -Htn, -Htni, "), "{error}");
+        assert!(error.ends_with("memory --json -tnp"), "{error}");
+    }
+
+    #[test]
+    fn a_median_is_not_moved_by_one_slow_run() {
+        let times = [3, 900, 2, 1, 4].map(Duration::from_millis);
+        assert_eq!(median(&times), Duration::from_millis(3));
+        assert_eq!(spread(&times), "3 (1 to 900)");
+        assert!((ratio(&times, &[Duration::from_millis(6)]) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_line_without_a_limit_has_no_verdict() {
+        assert_eq!(verdict(None, true), (String::new(), ""));
+        assert_eq!(verdict(Some(0.05), true), ("0.05".to_owned(), "pass"));
+        assert_eq!(verdict(Some(12.0), false), ("12".to_owned(), "**FAIL**"));
+    }
 }
