@@ -1,10 +1,11 @@
 //! `--json`: one object a line, with everything that is known of a socket.
 //!
 //! The fields and their rules are those of `sockeye-json`; `sockeye schema socket` prints them. What
-//! is known here beside the kernel's answer is added: names of interfaces, paths of control groups;
-//! but not to a recording, which may be another host's.
-//! Ports and addresses stay numbers. Nothing depends on the terminal, since nothing in the lines can
-//! be obeyed by one.
+//! is known here beside the kernel's answer is added: names of interfaces, paths of control groups.
+//! Not so to a recording, which may be another host's. Ports and addresses stay numbers. Nothing
+//! depends on the terminal, since nothing in the lines can be obeyed by one.
+//!
+//! Lines are held and written in blocks. What is held can be taken back.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
