@@ -148,6 +148,9 @@ fn list(
         return Ok(());
     }
     if options.json {
+        if options.process_contexts > 0 {
+            outcome.note(format_args!("-Z and -z: contexts are part of the text alone, not of JSON"));
+        }
         let recorded = variable("TCPDIAG_FILE").is_some();
         let mut lines = Lines::new(stdout, recorded);
         print(options, variable, &mut lines, outcome)?;
