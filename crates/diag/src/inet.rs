@@ -114,7 +114,7 @@ fn attributes(attrs: &mut Attributes<'_>, ecn_layout: Option<EcnLayout>, socket:
     while attrs.next() {
         match attrs.kind() {
             1 => socket.mem = mem(attrs),
-            2 => socket.tcp_info = Some(TcpInfo::new(attrs.bytes(), ecn_layout)),
+            2 => TcpInfo::replace(&mut socket.tcp_info, attrs.bytes(), ecn_layout),
             3 => socket.congestion_info = tcp_info::vegas(attrs),
             4 => socket.congestion = Some(Name::new(attrs.bytes())),
             5 => socket.tos = attrs.u8(),

@@ -41,6 +41,7 @@
 
 mod dump;
 mod error;
+mod held;
 pub mod inet;
 pub mod procnet;
 pub mod recording;
@@ -50,7 +51,7 @@ mod seen;
 mod tcp_info;
 mod ulp;
 
-pub use dump::{Diag, Report, Sockets};
+pub use dump::{Diag, Report, Sockets, Walk};
 pub use error::Error;
 pub use request::{Extensions, Identity, Query};
 pub use tcp_info::ecn_layout_of_this_kernel;

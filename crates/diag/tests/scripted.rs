@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use sockeye_diag::{Diag, Error, Extensions, Identity, Query, Report, Sockets};
+use sockeye_diag::{Diag, Error, Extensions, Identity, Query, Report, Sockets, Walk};
 use sockeye_model::{Cookie, Endpoint, Family, Protocol, Socket, States};
 use sockeye_netlink::scripted::{Reply, Scripted, done, error};
 use sockeye_netlink::{NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, Request};
@@ -161,6 +161,89 @@ fn what_the_kernel_adds_to_a_success_is_kept() {
     let warning = done(0).flags(NLM_F_ACK_TLVS).attr_str(1, "be careful");
     let (_, report) = dump([Reply::new().datagram([socket(1), warning])]);
     assert_eq!(report.unwrap().warning.as_deref(), Some("be careful"));
+}
+
+/// An IPv6 socket with this cookie.
+fn ipv6_socket(cookie: u8) -> Request {
+    let mut body = [0; 72];
+    body[0] = 10;
+    body[44] = cookie;
+    Request::new(18).body(&body)
+}
+
+fn walk(replies: impl IntoIterator<Item = Reply>) -> (Seen, Result<Walk, Error>) {
+    let script = replies.into_iter().fold(Scripted::new(), Scripted::reply);
+    let mut seen = Seen::default();
+    let walk = Diag::new(script).dump_ipv4_first(&QUERY, &mut seen);
+    (seen, walk)
+}
+
+#[test]
+fn one_walk_tells_ipv4_first_and_no_socket_twice() {
+    let reply = Reply::new().datagram([ipv6_socket(1), socket(2), ipv6_socket(3)]).datagram([
+        socket(4),
+        ipv6_socket(1),
+        socket(2),
+        done(0),
+    ]);
+    let (seen, walk) = walk([reply]);
+    assert_eq!(seen.cookies, [2, 4, 1, 3]);
+    let Walk::Both(report) = walk.unwrap() else { panic!("IPv6 is missing") };
+    assert_eq!((report.sockets, report.duplicates, report.stopped), (4, 2, false));
+}
+
+#[test]
+fn a_walk_that_begins_again_forgets_what_it_held() {
+    let long = socket(2).attr(20, &vec![0; 40_000]);
+    let first = Reply::new().datagram([ipv6_socket(1), socket(9)]).datagram([long.clone()]);
+    let second = Reply::new().datagram([ipv6_socket(3)]).datagram([long]).datagram([done(0)]);
+    let (seen, walk) = walk([first, second]);
+    assert_eq!((seen.cookies, seen.restarts), (vec![2, 3], 1));
+    assert!(matches!(walk.unwrap(), Walk::Both(report) if report.sockets == 2));
+}
+
+#[test]
+fn a_walk_that_fails_hands_over_no_ipv6() {
+    let reply = Reply::new().datagram([ipv6_socket(1), socket(2)]).datagram([done(2)]);
+    let (seen, failure) = walk([reply]);
+    assert_eq!(seen.cookies, [2]);
+    assert!(!failure.unwrap_err().unsupported());
+    // What was held is an answer, too.
+    let (seen, failure) = walk([Reply::new().datagram([ipv6_socket(1)]).datagram([done(2)])]);
+    assert!(seen.cookies.is_empty());
+    assert!(!failure.unwrap_err().unsupported());
+    let (_, failure) = walk([Reply::new().datagram([error(22)])]);
+    assert!(failure.unwrap_err().unsupported());
+}
+
+#[test]
+fn a_walk_can_be_stopped_in_either_family() {
+    struct Limited(Vec<u64>, usize);
+    impl Sockets for Limited {
+        fn socket(&mut self, socket: &Socket) -> ControlFlow<()> {
+            self.0.push(socket.cookie.0);
+            if self.0.len() == self.1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+        fn restart(&mut self) {}
+    }
+    for (most, told) in [(1, vec![2]), (2, vec![2, 4]), (3, vec![2, 4, 1])] {
+        let messages = [ipv6_socket(1), socket(2), ipv6_socket(3), socket(4), done(0)];
+        let script = Scripted::new().reply(Reply::new().datagram(messages));
+        let mut limited = Limited(Vec::new(), most);
+        let walk = Diag::new(script).dump_ipv4_first(&QUERY, &mut limited).unwrap();
+        assert!(matches!(walk, Walk::Both(report) if report.stopped), "{most}");
+        assert_eq!(limited.0, told);
+    }
+}
+
+#[test]
+fn ipv6_sockets_that_are_too_many_are_left_to_another_dump() {
+    // 64 MiB and a little more, in messages of 32 KB.
+    let large = |cookie| ipv6_socket(cookie).attr(20, &vec![0; 32_000]);
+    let reply = (0..2100).fold(Reply::new(), |reply, _| reply.datagram([large(0)]));
+    let (seen, walk) = walk([reply.datagram([socket(7), done(0)])]);
+    assert_eq!(seen.cookies, [7]);
+    assert!(matches!(walk.unwrap(), Walk::Ipv4(report) if report.sockets == 1));
 }
 
 #[test]

@@ -17,18 +17,19 @@ impl Socket {
         Section { title: "Every socket", when: "", fields: Socket::FIELDS },
         Section {
             title: "Memory",
-            when: "Full sockets: not in TIME-WAIT or SYN-RECV.",
+            when: "All sockets but those in TIME-WAIT and SYN-RECV.",
             fields: MemInfo::FIELDS,
         },
         Section {
             title: "Memory, in detail",
-            when: "Full sockets: not in TIME-WAIT or SYN-RECV.",
+            when: "All sockets but those in TIME-WAIT and SYN-RECV.",
             fields: SkMemInfo::FIELDS,
         },
         Section {
             title: "TCP",
-            when: "TCP sockets that are full. Where the kernel's `struct tcp_info` ends before a \
-                   field, as an older kernel's does, the field is absent.",
+            when: "TCP sockets, but for those in TIME-WAIT, SYN-RECV and close. Where the kernel's \
+                   `struct tcp_info` ends before a field, as an older kernel's does, the field is \
+                   absent.",
             fields: TcpInfo::FIELDS,
         },
         Section {
@@ -110,8 +111,8 @@ fields! {
         accept_queue_limit: Option<u32> =
             (*state == State::Listen && matches!(source, Source::Netlink)).then_some(*wqueue),
             "connections", "idiag_wqueue", "2.6.14";
-        /// User id of the owner, as the reader's user namespace counts; absent in TIME-WAIT and SYN-RECV, of which the kernel keeps no owner.
-        uid: Option<u32> = has_owner(*state, *uid, *inode).then_some(*uid), "", "idiag_uid", "2.6.14";
+        /// User id of the owner, as the reader's user namespace counts; absent where the kernel tells 0 for want of an owner (inode 0: TIME-WAIT, SYN-RECV, orphans of older kernels).
+        uid: Option<u32> = (*uid != 0 || *inode != 0).then_some(*uid), "", "idiag_uid", "2.6.14";
         /// Inode number of the socket; 0 when no file refers to it (orphans, TIME-WAIT, SYN-RECV).
         inode: u32 = *inode, "", "idiag_inode", "2.6.14";
         /// Type of service of IPv4: DSCP and ECN.
@@ -136,12 +137,6 @@ fields! {
         md5_signatures: Option<&[Md5Signature]> = (!md5.is_empty()).then_some(md5.as_slice()), "", "INET_DIAG_MD5SIG", "4.14";
     }
     then { mem, skmem, tcp_info, congestion_info, ulp }
-}
-
-/// `inet_twsk_diag_fill` and `inet_req_diag_fill` (net/ipv4/inet_diag.c) put 0 for the owner and the
-/// inode of sockets that have neither. A full socket in SYN-RECV (Fast Open) has both.
-const fn has_owner(state: State, uid: u32, inode: u32) -> bool {
-    !matches!(state, State::TimeWait | State::SynRecv) || uid != 0 || inode != 0
 }
 
 fields! {

@@ -43,6 +43,17 @@ impl TcpInfo {
         info
     }
 
+    /// Puts what the kernel sent in the place of another: [`TcpInfo::new`], copied once where the
+    /// struct is as long as ours or longer.
+    pub fn replace(old: &mut Option<TcpInfo>, sent: &[u8], ecn_layout: Option<EcnLayout>) {
+        match sent.first_chunk() {
+            Some(whole) => {
+                *old = Some(TcpInfo { len: TcpInfo::SIZE as u16, ecn_layout, bytes: *whole });
+            }
+            None => *old = Some(TcpInfo::new(sent, ecn_layout)),
+        }
+    }
+
     /// How many bytes of the struct the kernel sent (at most [`TcpInfo::SIZE`]).
     #[must_use]
     pub fn sent_len(&self) -> usize {

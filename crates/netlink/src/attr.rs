@@ -86,28 +86,23 @@ impl<'a> Attributes<'a> {
         clippy::should_implement_trait,
         reason = "a cursor: the attribute is read from the cursor itself, which keeps the error"
     )]
+    #[inline]
     pub fn next(&mut self) -> bool {
-        self.raw_kind = 0;
-        self.value = &[];
-        let rest = std::mem::take(&mut self.rest);
-        if rest.is_empty() {
-            return false;
-        }
-        let offset = self.rest_offset;
+        let (rest, offset) = (self.rest, self.rest_offset);
         let [l0, l1, k0, k1, ..] = *rest else {
-            self.remember(Part::AttributeHeader, offset, ATTRIBUTE_HEADER_LEN, rest.len());
-            return false;
+            if !rest.is_empty() {
+                self.remember(Part::AttributeHeader, offset, ATTRIBUTE_HEADER_LEN, rest.len());
+            }
+            return self.stop();
         };
         let length = usize::from(u16::from_ne_bytes([l0, l1]));
         let raw_kind = u16::from_ne_bytes([k0, k1]);
-        let part = Part::AttributeLength(raw_kind & NLA_TYPE_MASK);
-        if length < ATTRIBUTE_HEADER_LEN {
-            self.remember(part, offset, ATTRIBUTE_HEADER_LEN, length);
-            return false;
-        }
         let Some(value) = rest.get(ATTRIBUTE_HEADER_LEN..length) else {
-            self.remember(part, offset, rest.len(), length);
-            return false;
+            let wanted =
+                if length < ATTRIBUTE_HEADER_LEN { ATTRIBUTE_HEADER_LEN } else { rest.len() };
+            let part = Part::AttributeLength(raw_kind & NLA_TYPE_MASK);
+            self.remember(part, offset, wanted, length);
+            return self.stop();
         };
         let step = align(length);
         self.raw_kind = raw_kind;
@@ -118,7 +113,16 @@ impl<'a> Attributes<'a> {
         true
     }
 
+    /// There is no attribute any more.
+    fn stop(&mut self) -> bool {
+        self.raw_kind = 0;
+        self.value = &[];
+        self.rest = &[];
+        false
+    }
+
     /// Type of the attribute, without its flags.
+    #[inline]
     pub fn kind(&self) -> u16 {
         self.raw_kind & NLA_TYPE_MASK
     }
@@ -136,6 +140,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// The value, whatever it is.
+    #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.value
     }
@@ -187,6 +192,7 @@ impl<'a> Attributes<'a> {
     /// The value's beginning as any fixed struct. Longer is normal (a newer kernel); shorter is
     /// remembered as an error and gives `None`. A struct that has grown over the kernel's
     /// versions is better read from [`bytes`](Self::bytes), field by field.
+    #[inline]
     pub fn value<T: FromBytes>(&mut self) -> Option<T> {
         if let Ok((value, _)) = T::read_from_prefix(self.value) {
             return Some(value);
@@ -220,6 +226,7 @@ impl<'a> Attributes<'a> {
         self.error.map_or(Ok(()), Err)
     }
 
+    #[cold]
     fn remember(&mut self, part: Part, offset: usize, wanted: usize, found: usize) {
         self.error.get_or_insert(FormatError {
             part,

@@ -13,6 +13,7 @@
 
 mod by_bpf;
 mod by_proc;
+pub mod context;
 mod error;
 mod owners;
 mod search;
@@ -21,3 +22,4 @@ pub use error::Error;
 pub use owners::Owners;
 pub use search::{Search, Sought, Way};
 pub use sockeye_bpf::BUILT_IN as HAS_BPF;
+pub use sockeye_bpf::socket_files::FEW;

@@ -95,7 +95,7 @@ fn the_arguments_of_ss_are_its_own() {
 fn what_is_not_shown_is_told() {
     ends(&output(SOCKEYE, &["ss"]), 3, "netlink");
     ends(&output(SOCKEYE, &["ss", "-4"]), 3, "raw");
-    ends(&output(SOCKEYE, &["ss", "-tp"]), 3, "-p");
+    ends(&output(SOCKEYE, &["ss", "--json"]), 3, "netlink");
 }
 
 #[test]
@@ -197,6 +197,10 @@ fn it_runs_without_rights_and_says_what_it_could_not_see() {
     assert_eq!(text(&whole).lines().count(), 2);
     // Marks are not told to everyone.
     ends(&as_nobody(&["-tane"]), 0, "CAP_NET_ADMIN");
+    let json = as_nobody(&["-tua", "--json"]);
+    ends(&json, 0, "did not tell mark and md5_signatures: that needs CAP_NET_ADMIN");
+    assert_eq!(text(&json).lines().count(), 2);
+    assert!(!text(&json).contains("\"mark\""), "{}", text(&json));
     let root = namespace.output(Command::new(SOCKEYE).args(["ss", "-tane"])).unwrap();
     assert_eq!(said(&root), "");
 }

@@ -23,9 +23,9 @@ fn at_most_12_megabytes_with_200_000_sockets() {
     let plan = Plan { connections: SOCKETS / 2, processes: 12, ipv6: false };
     let crowd = Crowd::start(&namespace, plan).unwrap();
     assert_eq!(crowd.sockets().len(), SOCKETS);
-    for flags in ["-Htn", "-Htni", "-tinmoe"] {
+    for flags in ["-Htn", "-Htni", "-tinmoe", "-t --json"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sockeye"));
-        command.args(["ss", flags]);
+        command.arg("ss").args(flags.split(' '));
         let peak = measure::peak(&namespace, command).unwrap();
         assert!(peak.status.success(), "{flags}: {}", peak.status);
         assert!(peak.written > 50 * SOCKETS as u64, "{flags} wrote too little: {peak:?}");

@@ -43,6 +43,10 @@ pub(crate) struct Options {
     pub(crate) memory: bool,
     pub(crate) tcp_info: bool,
     pub(crate) processes: bool,
+    pub(crate) threads: bool,
+    /// How often contexts of processes, and of sockets, were asked for.
+    pub(crate) process_contexts: u32,
+    pub(crate) socket_contexts: u32,
     pub(crate) tos: bool,
     pub(crate) cgroup: bool,
     pub(crate) sockopt: bool,
@@ -53,6 +57,15 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// `-D`
     pub(crate) dump: Option<OsString>,
+}
+
+impl Options {
+    /// Whether the owners of sockets are looked for. In a release with a column of their own, that
+    /// column is there with `-p` alone.
+    pub(crate) fn shows_owners(&self) -> bool {
+        let more = self.threads || self.process_contexts > 0;
+        self.processes || more && (self.json || !self.version.has_process_column())
+    }
 }
 
 /// Wrong usage.
@@ -209,6 +222,12 @@ impl Wanted {
             Does::Extended => (options.options, options.details) = (true, true),
             Does::Memory => options.memory = true,
             Does::Processes => options.processes = true,
+            Does::Threads => options.threads = true,
+            Does::ProcessContexts => options.process_contexts += 1,
+            Does::Contexts => {
+                options.process_contexts += 1;
+                options.socket_contexts += 1;
+            }
             Does::Info => options.tcp_info = true,
             Does::Tos => options.tos = true,
             Does::Cgroup => options.cgroup = true,
@@ -317,7 +336,7 @@ mod tests {
         assert!(listed("--iproute2 6.1 --no").no_header);
         // Two words for one flag are one flag, as `--context` is one beside `--contexts`.
         assert!(matches!(parsed("--con"), Err(UsageError::Ambiguous(..))));
-        assert!(matches!(parsed("--context"), Err(UsageError::Later(..))));
+        assert_eq!(listed("--context").process_contexts, 1);
     }
 
     #[test]

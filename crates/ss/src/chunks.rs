@@ -40,7 +40,18 @@ impl Chunks {
     }
 
     /// The open cell ends, and the next one begins behind it.
+    #[inline]
     pub(crate) fn close(&mut self, len: usize) {
+        // Room for the cell, a byte that makes its size even, and the next length.
+        if self.used > 0 && len + 1 + 2 < self.room {
+            *self = Chunks { room: self.room - len.next_multiple_of(2) - 2, first: false, ..*self };
+        } else {
+            self.close_at_the_end(len);
+        }
+    }
+
+    /// [`Chunks::close`] where a chunk may be needed.
+    fn close_at_the_end(&mut self, len: usize) {
         self.hold(len);
         let room = self.room.saturating_sub(len.next_multiple_of(2));
         match room.checked_sub(2) {

@@ -1,15 +1,18 @@
 //! `ss`'s columns: cells are kept until the widths are known, then written out.
 //!
-//! One buffer holds the text of the cells, another their lengths. Everything is written when `ss`
-//! would write it ([`Chunks`] keeps account), since the widths depend on where that happens: the
-//! longest length of a column outlives the writing, and a cell still open when the writing begins is
-//! not counted in it. A cell is cut at 65535 bytes.
+//! One buffer holds the text of the cells, another their lengths, row by row. Everything is written
+//! when `ss` would write it ([`Chunks`] keeps account), since the widths depend on where that
+//! happens: the longest length of a column outlives the writing, and a cell still open when the
+//! writing begins is not counted in it. A cell is cut at 65535 bytes.
+//!
+//! A row's cells are measured when it ends, all at once.
 //!
 //! Memory stays near 5 MiB whatever the number of rows.
 
 use std::io::{self, Write};
 
 use crate::chunks::Chunks;
+use crate::page::{Lengths, Page, Shown};
 use crate::version::Version;
 
 /// A column, in `ss`'s order.
@@ -23,18 +26,20 @@ pub(crate) enum Column {
     LocalPort,
     PeerAddress,
     PeerPort,
-    /// Everything else that is told of a socket. Before it, 7.1 has a column of processes.
+    /// Who holds the socket.
+    Process,
+    /// Everything else that is told of a socket. In 6.1, it follows in the same column.
     Details,
 }
 
-const COUNT: usize = 10;
+pub(crate) const COUNT: usize = 10;
 
 /// One column's looks and widths.
 #[derive(Debug, Clone)]
 struct Layout {
     header: &'static [u8],
-    /// Printed before the cell, unless it begins the row.
-    delimiter: &'static [u8],
+    /// Spaces before the cell, unless it begins the row.
+    delimiter: usize,
     right_aligned: bool,
     hidden: bool,
     /// The longest cell so far, bytes.
@@ -56,8 +61,9 @@ pub(crate) struct Hidden {
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
     text: usize,
-    lengths: usize,
-    open: usize,
+    rows: usize,
+    row: usize,
+    ends: [usize; COUNT],
     current: usize,
     chunks: Chunks,
     longest: [usize; COUNT],
@@ -75,11 +81,15 @@ pub(crate) struct Columns<W> {
     unpadded: Option<usize>,
     /// Where the details are printed.
     details: usize,
-    current: usize,
     text: Vec<u8>,
-    /// Where the open cell begins in `text`.
-    open: usize,
-    lengths: Vec<u16>,
+    /// The rows before the open one.
+    rows: Vec<Lengths>,
+    /// Where the open row begins in `text`.
+    row: usize,
+    /// Where its cells before the open one end.
+    ends: [usize; COUNT],
+    /// The open cell's column.
+    current: usize,
     chunks: Chunks,
     /// How often everything was written out.
     written: u64,
@@ -88,28 +98,27 @@ pub(crate) struct Columns<W> {
 impl<W: Write> Columns<W> {
     /// Columns that are written to `out`. `screen` is its width, `None` for a compact layout.
     pub(crate) fn new(out: W, version: Version, hidden: Hidden, screen: Option<u32>) -> Self {
-        let column =
-            |header: &'static str, delimiter: &'static str, right_aligned, hidden| Layout {
-                header: header.as_bytes(),
-                delimiter: delimiter.as_bytes(),
-                right_aligned,
-                hidden,
-                longest: 0,
-                width: 0,
-            };
+        let column = |header: &'static str, delimiter, right_aligned, hidden| Layout {
+            header: header.as_bytes(),
+            delimiter,
+            right_aligned,
+            hidden,
+            longest: 0,
+            width: 0,
+        };
         // 6.1 prints the details under that header; the column behind them is always empty.
         let process_apart = version.has_process_column();
         let layout = [
-            column("Netid", "", false, hidden.netid),
-            column("State", " ", false, hidden.state),
-            column("Recv-Q", " ", false, hidden.queues),
-            column("Send-Q", " ", false, hidden.queues),
-            column("Local Address:", " ", true, false),
-            column("Port", "", false, false),
-            column("Peer Address:", " ", true, false),
-            column("Port", "", false, false),
-            column("Process", "", false, process_apart && hidden.process),
-            column("", "", false, false),
+            column("Netid", 0, false, hidden.netid),
+            column("State", 1, false, hidden.state),
+            column("Recv-Q", 1, false, hidden.queues),
+            column("Send-Q", 1, false, hidden.queues),
+            column("Local Address:", 1, true, false),
+            column("Port", 0, false, false),
+            column("Peer Address:", 1, true, false),
+            column("Port", 0, false, false),
+            column("Process", 0, false, process_apart && hidden.process),
+            column("", 0, false, false),
         ];
         let details = if process_apart { COUNT - 1 } else { COUNT - 2 };
         let before_details = || layout.iter().take(details).rposition(|column| !column.hidden);
@@ -120,10 +129,11 @@ impl<W: Write> Columns<W> {
             screen,
             unpadded,
             details,
-            current: 0,
             text: Vec::new(),
-            open: 0,
-            lengths: Vec::new(),
+            rows: Vec::new(),
+            row: 0,
+            ends: [0; COUNT],
+            current: 0,
             chunks: Chunks::default(),
             written: 0,
         }
@@ -131,15 +141,16 @@ impl<W: Write> Columns<W> {
 
     /// Moves on to `column`, closing what lies between, and gives the buffer to append to. `None`
     /// for a hidden column.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&mut self, column: Column) -> io::Result<Option<&mut Vec<u8>>> {
         let index = match column {
             Column::Details => self.details,
             other => other as usize,
         };
-        while self.current != index {
-            self.next()?;
+        if self.current > index {
+            self.end_row()?;
         }
+        self.move_on(index);
         let hidden = self.layout.get(index).is_none_or(|layout| layout.hidden);
         Ok(if hidden { None } else { Some(&mut self.text) })
     }
@@ -152,54 +163,84 @@ impl<W: Write> Columns<W> {
             {
                 self.text.extend_from_slice(column.header);
             }
-            self.next()?;
+            self.move_on(self.current + 1);
         }
         Ok(())
     }
 
-    /// Closes the open cell and opens the next one.
+    /// Closes the cells before the one at `index`, which is in the open row.
     #[inline]
-    fn next(&mut self) -> io::Result<()> {
-        let last = self.current == COUNT - 1;
-        let hidden = self.layout.get(self.current).is_none_or(|column| column.hidden);
-        let len = if hidden { 0 } else { self.cut() };
-        if last {
-            self.chunks.hold(len);
-            if self.chunks.full() {
-                return self.write_out();
+    fn move_on(&mut self, index: usize) {
+        while self.current < index {
+            if let Some(end) = self.ends.get_mut(self.current) {
+                *end = self.text.len();
+            }
+            self.current += 1;
+        }
+    }
+
+    /// Closes the open row and opens the next one.
+    fn end_row(&mut self) -> io::Result<()> {
+        self.move_on(COUNT - 1);
+        let (mut row, len) = self.measure();
+        self.chunks.hold(usize::from(len));
+        if self.chunks.full() {
+            return self.write_out(row, len);
+        }
+        if let (Some(layout), Some(cell)) = (self.layout.last_mut(), row.last_mut())
+            && !layout.hidden
+        {
+            *cell = len;
+            layout.longest = layout.longest.max(usize::from(len));
+            self.chunks.close(usize::from(len));
+        }
+        self.rows.push(row);
+        self.row = self.text.len();
+        self.current = 0;
+        Ok(())
+    }
+
+    /// Lengths of the closed cells of the open row, which count in the widths and the account from
+    /// now on, and that of its open cell.
+    fn measure(&mut self) -> (Lengths, u16) {
+        if self.text.len() - self.row > usize::from(u16::MAX) {
+            self.cut();
+        }
+        let (mut lengths, mut start) = ([0; COUNT], self.row);
+        let closed = self.layout.iter_mut().zip(&self.ends).take(self.current);
+        for (length, (layout, end)) in lengths.iter_mut().zip(closed) {
+            let len = end - start;
+            start = *end;
+            if !layout.hidden {
+                layout.longest = layout.longest.max(len);
+                self.chunks.close(len);
+                // At most 65535, see above.
+                *length = len as u16;
             }
         }
-        if !hidden {
-            self.close(len);
-        }
-        self.current = if last { 0 } else { self.current + 1 };
-        Ok(())
+        (lengths, (self.text.len() - start) as u16)
     }
 
-    /// Cuts the open cell where its length would not fit, and gives that length.
-    #[inline]
-    fn cut(&mut self) -> usize {
-        let limit = usize::from(u16::MAX);
-        if self.text.len() - self.open > limit {
-            self.text.truncate(self.open + limit);
+    /// Cuts the cells of the open row that are longer than 65535 bytes.
+    #[cold]
+    fn cut(&mut self) {
+        let mut start = self.row;
+        for index in 0..=self.current {
+            let closed = index < self.current;
+            let end = self.ends.get(index).copied().filter(|_| closed).unwrap_or(self.text.len());
+            let surplus = (end - start).saturating_sub(usize::from(u16::MAX));
+            start = end - surplus;
+            self.text.drain(start..end);
+            for later in self.ends.get_mut(index..self.current).unwrap_or_default() {
+                *later -= surplus;
+            }
         }
-        self.text.len() - self.open
-    }
-
-    #[inline]
-    fn close(&mut self, len: usize) {
-        if let Some(column) = self.layout.get_mut(self.current) {
-            column.longest = column.longest.max(len);
-        }
-        self.chunks.close(len);
-        // At most 65535, see `cut`.
-        self.lengths.push(len as u16);
-        self.open = self.text.len();
     }
 
     /// Writes what is left, and flushes.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.write_out()?;
+        let (row, len) = self.measure();
+        self.write_out(row, len)?;
         self.out.flush()
     }
 
@@ -211,8 +252,9 @@ impl<W: Write> Columns<W> {
         }
         Mark {
             text: self.text.len(),
-            lengths: self.lengths.len(),
-            open: self.open,
+            rows: self.rows.len(),
+            row: self.row,
+            ends: self.ends,
             current: self.current,
             chunks: self.chunks,
             longest,
@@ -224,16 +266,13 @@ impl<W: Write> Columns<W> {
     /// were not are forgotten.
     pub(crate) fn set_back(&mut self, mark: &Mark) -> bool {
         if self.written != mark.written {
-            self.text.clear();
-            self.lengths.clear();
-            self.open = 0;
-            self.current = 0;
-            self.chunks = Chunks::default();
+            self.forget();
             return false;
         }
         self.text.truncate(mark.text);
-        self.lengths.truncate(mark.lengths);
-        self.open = mark.open;
+        self.rows.truncate(mark.rows);
+        self.row = mark.row;
+        self.ends = mark.ends;
         self.current = mark.current;
         self.chunks = mark.chunks;
         for (column, longest) in self.layout.iter_mut().zip(mark.longest) {
@@ -242,72 +281,69 @@ impl<W: Write> Columns<W> {
         true
     }
 
-    /// Chooses the widths and writes all rows.
-    fn write_out(&mut self) -> io::Result<()> {
-        // The open cell is part of the text, and of no width. Nothing open, nothing begun: nothing
-        // to write.
-        let len = self.cut();
-        let begun = !self.lengths.is_empty() || len > 0;
-        self.written += 1;
-        if begun {
-            self.lengths.push(len as u16);
-            self.choose_widths();
-            self.write_rows()?;
-        }
+    /// Forgets the rows, not the widths.
+    fn forget(&mut self) {
         self.text.clear();
-        self.lengths.clear();
-        self.open = 0;
+        self.rows.clear();
+        self.row = 0;
         self.current = 0;
         self.chunks = Chunks::default();
+    }
+
+    /// Chooses the widths and writes all rows: of the open one, the cells up to the open one, which
+    /// has `len` bytes and is of no width.
+    fn write_out(&mut self, mut open: Lengths, len: u16) -> io::Result<()> {
+        // Nothing open, nothing begun: nothing to write.
+        let begun = len > 0 || self.layout.iter().take(self.current).any(|column| !column.hidden);
+        self.written += 1;
+        if begun || !self.rows.is_empty() {
+            self.choose_widths();
+            if let Some(cell) = open.get_mut(self.current) {
+                *cell = len;
+            }
+            self.write_rows(&open)?;
+        }
+        self.forget();
         Ok(())
     }
 
-    fn write_rows(&mut self) -> io::Result<()> {
-        let visible: Vec<(&Layout, bool)> = self
+    fn write_rows(&mut self, open: &Lengths) -> io::Result<()> {
+        let visible: Vec<Shown> = self
             .layout
             .iter()
             .enumerate()
             .filter(|(_, column)| !column.hidden)
-            .map(|(index, column)| {
+            .enumerate()
+            .map(|(place, (index, column))| {
+                let before = if place == 0 { 0 } else { column.delimiter };
                 let padded = self.screen.is_some() || self.unpadded != Some(index);
-                (column, padded)
+                Shown {
+                    index,
+                    before,
+                    width: column.width,
+                    pad_before: column.right_aligned,
+                    pad_behind: !column.right_aligned && padded,
+                }
             })
             .collect();
-        let mut rest = self.text.as_slice();
-        let mut row_begun = false;
-        let mut columns = visible.iter();
-        for len in &self.lengths {
-            let (column, padded) = match columns.next() {
-                Some(column) => column,
-                None => {
-                    self.out.write_all(b"\n")?;
-                    row_begun = false;
-                    columns = visible.iter();
-                    let Some(column) = columns.next() else { return Ok(()) };
-                    column
-                }
-            };
-            let (cell, behind) = rest.split_at_checked(usize::from(*len)).unwrap_or((rest, &[]));
-            rest = behind;
-            let mut printed = 0;
-            if row_begun {
-                self.out.write_all(column.delimiter)?;
-                printed += column.delimiter.len();
-            }
-            row_begun = true;
-            let space = column.width.saturating_sub(cell.len() + printed);
-            if column.right_aligned {
-                spaces(&mut self.out, space)?;
-            }
-            self.out.write_all(cell)?;
-            if !column.right_aligned && *padded {
-                spaces(&mut self.out, space)?;
-            }
+        // Nothing is printed of a column whose cells are all empty, unless it is set apart. That does
+        // not count the open cell.
+        let filled = |column: &Shown| {
+            column.before > 0
+                || self.layout.get(column.index).is_some_and(|column| column.longest > 0)
+        };
+        let filled: Vec<Shown> = visible.iter().copied().filter(filled).collect();
+        let mut page = Page::default();
+        let mut text = self.text.as_slice();
+        for row in &self.rows {
+            text = page.row(row, &filled, text);
+            page.write_full(&mut self.out)?;
         }
-        if row_begun {
-            self.out.write_all(b"\n")?;
+        let begun = visible.iter().take_while(|column| column.index <= self.current).count();
+        if let Some(columns @ [_, ..]) = visible.get(..begun) {
+            page.row(open, columns, text);
         }
-        Ok(())
+        page.write(&mut self.out)
     }
 
     /// Widths from the longest cells. On a screen, columns that do not fit on one line are broken
@@ -316,7 +352,7 @@ impl<W: Write> Columns<W> {
         let screen = self.screen.map_or(i32::MAX as usize, |columns| columns as usize);
         let mut first = true;
         for column in self.layout.iter_mut().filter(|column| !column.hidden) {
-            let delimiter = if !first && column.longest > 0 { column.delimiter.len() } else { 0 };
+            let delimiter = if !first && column.longest > 0 { column.delimiter } else { 0 };
             column.width = (column.longest + delimiter).min(screen);
             first &= column.width == 0;
         }
@@ -354,16 +390,6 @@ impl<W: Write> Columns<W> {
             line = later;
         }
     }
-}
-
-fn spaces(out: &mut impl Write, mut count: usize) -> io::Result<()> {
-    const SPACES: [u8; 64] = [b' '; 64];
-    while count > 0 {
-        let now = count.min(SPACES.len());
-        out.write_all(SPACES.get(..now).unwrap_or(&SPACES))?;
-        count -= now;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -457,7 +483,7 @@ mod tests {
         let mut columns = columns(NEW, None);
         for _ in 0..200_000 {
             row(&mut columns, b"192.0.2.1:", b" details of it");
-            assert!(columns.text.len() + 2 * columns.lengths.len() < 6 << 20);
+            assert!(columns.text.len() + size_of_val(columns.rows.as_slice()) < 6 << 20);
         }
     }
 

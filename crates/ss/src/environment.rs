@@ -66,12 +66,16 @@ pub(crate) fn proc_file(variable: Lookup<'_>, name: &str, path: &str) -> PathBuf
     match variable(name) {
         Some(file) => file.into(),
         None => {
-            let mut file =
-                variable("PROC_ROOT").map_or_else(|| PathBuf::from("/proc"), PathBuf::from);
+            let mut file = proc_root(variable);
             file.push(path);
             file
         }
     }
+}
+
+/// Where /proc lies: `PROC_ROOT` says so.
+pub(crate) fn proc_root(variable: Lookup<'_>) -> PathBuf {
+    variable("PROC_ROOT").map_or_else(|| PathBuf::from("/proc"), PathBuf::from)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 //! `\xNN`.
 
 /// How names are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Escape {
     /// Byte for byte.
+    #[default]
     Never,
     /// Control characters (C0, DEL and C1) and stray bytes as `\xNN`.
     Controls,

@@ -36,6 +36,9 @@ pub(crate) enum Does {
     Extended,
     Memory,
     Processes,
+    Threads,
+    ProcessContexts,
+    Contexts,
     Info,
     Tos,
     Cgroup,
@@ -95,8 +98,11 @@ pub(crate) static FLAGS: &[Flag] = &[
         Does::Processes,
         'p',
         &["processes"],
-        "processes that hold the socket (not shown by this version yet)",
+        "processes that hold the socket, each with its descriptors",
     ),
+    switch(Does::Threads, 'T', &["threads"], "with -p, every thread of the processes"),
+    switch(Does::ProcessContexts, 'Z', &["context"], "with -p, the processes' SELinux contexts"),
+    switch(Does::Contexts, 'z', &["contexts"], "with -p, the sockets' SELinux contexts, too"),
     switch(Does::NoHeader, 'H', &["no-header"], "no header"),
     Flag {
         versions: NEW,
@@ -158,9 +164,6 @@ pub(crate) static FLAGS: &[Flag] = &[
     },
     switch(Does::Later, 'E', &["events"], "sockets as they are destroyed"),
     switch(Does::Later, 'K', &["kill"], "close sockets by force"),
-    switch(Does::Later, 'T', &["threads"], "threads that hold the socket"),
-    switch(Does::Later, 'Z', &["context"], "security contexts of processes"),
-    switch(Does::Later, 'z', &["contexts"], "security contexts of processes and sockets"),
     Flag { value: Some("NAME"), ..switch(Does::Later, 'N', &["net"], "another network namespace") },
 ];
 

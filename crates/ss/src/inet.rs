@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
-use sockeye_model::{Endpoint, Protocol, SockOpt, Socket, Timer, TimerKind};
+use sockeye_model::{Endpoint, Owner, Protocol, SockOpt, Socket, Timer, TimerKind};
 
 use crate::columns::{Column, Columns};
 use crate::number;
 use crate::resolve::Names;
 use crate::states;
 use crate::tcp::{self, Style};
+use crate::users::Users;
 use crate::version::Version;
 
 /// What is shown of a socket besides its addresses.
@@ -40,14 +41,16 @@ pub(crate) struct Rows<W> {
     pub(crate) columns: Columns<W>,
     pub(crate) names: Names,
     pub(crate) shown: Shown,
+    /// `-p`, `-T`, `-Z`, `-z`
+    pub(crate) users: Users,
 }
 
 impl<W: Write> Rows<W> {
     /// Prints a socket that netlink told of.
-    pub(crate) fn socket(&mut self, socket: &Socket) -> io::Result<()> {
+    pub(crate) fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {
         let v6only = socket.family == sockeye_model::Family::Inet6 && socket.v6only == Some(true);
-        self.head(socket, v6only)?;
-        let Rows { columns, names, shown } = self;
+        self.head(socket, v6only, owners)?;
+        let Rows { columns, names, shown, .. } = self;
         let Some(out) = columns.enter(Column::Details)? else { return Ok(()) };
         if shown.style.options {
             timer(out, &socket.timer, shown.style.version);
@@ -88,8 +91,13 @@ impl<W: Write> Rows<W> {
     }
 
     /// Prints the columns that every row has.
-    pub(crate) fn head(&mut self, socket: &Socket, v6only: bool) -> io::Result<()> {
-        let Rows { columns, names, .. } = self;
+    pub(crate) fn head(
+        &mut self,
+        socket: &Socket,
+        v6only: bool,
+        owners: Option<&[Owner]>,
+    ) -> io::Result<()> {
+        let Rows { columns, names, users, .. } = self;
         if let Some(out) = columns.enter(Column::Netid)? {
             out.extend_from_slice(netid(socket.protocol).as_bytes());
         }
@@ -114,6 +122,11 @@ impl<W: Write> Rows<W> {
         if let Some(out) = columns.enter(Column::PeerPort)? {
             names.port(out, socket.peer.port, socket.protocol);
         }
+        if let Some(owners) = owners
+            && let Some(out) = columns.enter(Column::Process)?
+        {
+            users.write(out, owners);
+        }
         columns.enter(Column::Details)?;
         Ok(())
     }
@@ -134,6 +147,10 @@ const fn netid(protocol: Protocol) -> &'static str {
 
 /// `%-6d`.
 fn queue(out: &mut Vec<u8>, bytes: u32) {
+    // As most queues are.
+    if bytes == 0 {
+        return out.extend_from_slice(b"0     ");
+    }
     let start = out.len();
     number::signed(out, bytes.cast_signed());
     if out.len() < start + 6 {
@@ -303,6 +320,7 @@ mod tests {
 
     #[test]
     fn queues_are_signed_and_at_least_six_wide() {
+        assert_eq!(text(|out| queue(out, 0)), "0     ");
         assert_eq!(text(|out| queue(out, 12)), "12    ");
         assert_eq!(text(|out| queue(out, 1_234_567)), "1234567");
         assert_eq!(text(|out| queue(out, u32::MAX)), "-1    ");

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 
 use sockeye_diag::procnet::{Line, TcpTail, USER_HZ};
 use sockeye_json::Object;
-use sockeye_model::{Context, Field, Protocol, Socket, State, Table, TcpInfo};
+use sockeye_model::{Context, Field, Owner, Protocol, Socket, State, Table, TcpInfo};
 
 use crate::interfaces::Interfaces;
 use crate::print::Print;
@@ -66,7 +66,12 @@ impl<W: Write> Lines<W> {
 
     /// Appends a line: the socket, what is known beside it, and `more`.
     #[inline]
-    fn object(&mut self, socket: &Socket, more: impl FnOnce(&mut Object<'_>)) -> io::Result<()> {
+    fn object(
+        &mut self,
+        socket: &Socket,
+        owners: Option<&[Owner]>,
+        more: impl FnOnce(&mut Object<'_>),
+    ) -> io::Result<()> {
         let here = !self.tcp_recorded || socket.protocol == Protocol::UDP;
         let Lines { block, interfaces, cgroups, .. } = self;
         let interface = socket.interface.filter(|_| here);
@@ -76,7 +81,7 @@ impl<W: Write> Lines<W> {
                 let paths = cgroups.get_or_insert_with(|| cgroup_paths().unwrap_or_default());
                 paths.get(&id.0).map(Vec::as_slice)
             }),
-            owners: None,
+            owners: owners.filter(|_| here),
         };
         let mut object = Object::open(block);
         object.part(socket).part(&context);
@@ -92,14 +97,14 @@ impl<W: Write> Print for Lines<W> {
     type Mark = (u64, usize);
 
     #[inline]
-    fn socket(&mut self, socket: &Socket) -> io::Result<()> {
-        self.object(socket, |_| {})
+    fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {
+        self.object(socket, owners, |_| {})
     }
 
-    fn line(&mut self, line: &Line) -> io::Result<()> {
+    fn line(&mut self, line: &Line, owners: Option<&[Owner]>) -> io::Result<()> {
         // Of a listener, the numbers at the end mean something else.
         let tail = line.tcp.filter(|_| line.socket.state != State::Listen);
-        self.object(&line.socket, |object| {
+        self.object(&line.socket, owners, |object| {
             for (name, value) in tail.iter().flat_map(numbers) {
                 if let (Some(field), Ok(value)) = (tcp_field(name), u64::try_from(value)) {
                     object.number(field, value);
@@ -108,7 +113,7 @@ impl<W: Write> Print for Lines<W> {
         })
     }
 
-    fn mark(&self) -> (u64, usize) {
+    fn mark(&mut self) -> (u64, usize) {
         (self.blocks_written, self.block.len())
     }
 
@@ -161,16 +166,16 @@ mod tests {
     fn lines_are_taken_back_until_they_are_written() {
         let mut out = Vec::new();
         let mut lines = Lines::new(&mut out, false);
-        lines.socket(&socket(1)).unwrap();
+        lines.socket(&socket(1), None).unwrap();
         let mark = lines.mark();
-        lines.socket(&socket(2)).unwrap();
+        lines.socket(&socket(2), None).unwrap();
         assert!(lines.set_back(&mark));
-        lines.socket(&socket(3)).unwrap();
+        lines.socket(&socket(3), None).unwrap();
         let mark = lines.mark();
         while lines.blocks_written == 0 {
-            lines.socket(&socket(4)).unwrap();
+            lines.socket(&socket(4), None).unwrap();
         }
-        lines.socket(&socket(5)).unwrap();
+        lines.socket(&socket(5), None).unwrap();
         assert!(!lines.set_back(&mark));
         lines.finish().unwrap();
         let mut ports = ports(&out);

@@ -32,6 +32,8 @@ mod interfaces;
 mod json;
 mod number;
 mod outcome;
+mod owned;
+mod page;
 mod print;
 mod proc;
 mod record;
@@ -43,6 +45,7 @@ mod tables;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod users;
 mod version;
 
 use std::ffi::OsString;
@@ -53,14 +56,20 @@ use std::os::fd::AsFd;
 pub use environment::{Lookup, Screen};
 pub use version::Version;
 
+use sockeye_procs::{Search, context};
+
 use args::{Options, Request};
 use columns::{Columns, Hidden};
+use environment::proc_root;
 use escape::Escape;
 use inet::{Rows, Shown};
 use json::Lines;
 use outcome::Outcome;
+use owned::Owned;
+use print::Print;
 use resolve::Names;
 use tcp::Style;
+use users::{Contexts, Users};
 
 /// Runs `ss` with these arguments (without the program's name) and gives the exit status.
 /// `program` is what its messages begin with.
@@ -131,15 +140,14 @@ fn list(
              version of sockeye"
         ));
     }
-    if options.processes {
-        outcome.incomplete(format_args!(
-            "-p: which processes hold a socket is not available in this version of sockeye"
-        ));
+    if options.process_contexts > 0 && !context::selinux_enabled() {
+        outcome.failed(format_args!("SELinux is not enabled."));
+        return Ok(());
     }
     if options.json {
         let recorded = variable("TCPDIAG_FILE").is_some();
         let mut lines = Lines::new(stdout, recorded);
-        tables::list(options, variable, &mut lines, outcome)?;
+        print(options, variable, &mut lines, outcome)?;
         return lines.finish();
     }
     let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
@@ -163,10 +171,32 @@ fn list(
             oneline: options.oneline,
             style: Style { version, numeric: options.numeric, options: options.options, escape },
         },
+        users: Users {
+            version,
+            escape,
+            contexts: Contexts::of(options),
+            root: proc_root(variable),
+        },
     };
     if !options.no_header {
         rows.columns.header()?;
     }
-    tables::list(options, variable, &mut rows, outcome)?;
+    print(options, variable, &mut rows, outcome)?;
     rows.columns.finish()
+}
+
+/// Prints the tables, with the sockets' owners if they are shown.
+fn print<P: Print>(
+    options: &Options,
+    variable: Lookup<'_>,
+    rows: &mut P,
+    outcome: &mut Outcome,
+) -> io::Result<()> {
+    if !options.shows_owners() {
+        return tables::list(options, variable, rows, outcome);
+    }
+    let search = Search::new().threads(options.threads).root(proc_root(variable));
+    let mut owned = Owned::new(rows, search);
+    tables::list(options, variable, &mut owned, outcome)?;
+    owned.finish(outcome)
 }

@@ -7,22 +7,81 @@
 
 use std::io::Write;
 
-/// Appends `value` in decimal (`%llu`).
+/// The first number with more than eight digits.
+const NINE_DIGITS: u64 = 100_000_000;
+
+/// The eight decimal digits of `value`, leading zeros included, as numbers from 0 to 9: the first
+/// in the lowest byte. `value` must be less than [`NINE_DIGITS`].
 #[inline]
-pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
-    let mut value = value.into();
-    let mut digits = [0_u8; 20];
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        // Less than 10, which fits.
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-        start -= 1;
-        if value == 0 {
-            break;
-        }
+fn eight_digits(value: u64) -> u64 {
+    // Halves of the value, then quarters, then digits, side by side in one word: each step splits
+    // all of them at once, by a multiplication with a shifted reciprocal that is exact in its range.
+    let halves = (value / 10_000) | (value % 10_000) << 32;
+    let hundreds = (halves * 10_486 >> 20) & 0x7f_0000_007f;
+    let quarters = hundreds | (halves - 100 * hundreds) << 16;
+    let tens = (quarters * 103 >> 10) & 0x0f_000f_000f_000f;
+    tens | (quarters - 10 * tens) << 8
+}
+
+/// `'0'` in every byte.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The numbers below 1000 in decimal: up to three digits from the left, then how many.
+static SMALL: [[u8; 4]; 1000] = {
+    let mut small = [[0; 4]; 1000];
+    let mut value = 0;
+    while value < small.len() {
+        // Each less than 10, which fits.
+        let hundreds = b'0' + (value / 100) as u8;
+        let tens = b'0' + (value / 10 % 10) as u8;
+        let ones = b'0' + (value % 10) as u8;
+        small[value] = match value {
+            0..10 => [ones, 0, 0, 1],
+            10..100 => [tens, ones, 0, 2],
+            _ => [hundreds, tens, ones, 3],
+        };
+        value += 1;
     }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    small
+};
+
+/// The digits of `value` below 1000, the first in the lowest byte, and how many there are.
+#[inline]
+pub(crate) fn small(value: impl Into<u32>) -> (u32, u32) {
+    let [first, second, third, count] =
+        SMALL.get(value.into() as usize).copied().unwrap_or_default();
+    (u32::from_le_bytes([first, second, third, 0]), count.into())
+}
+
+/// Appends `value` in decimal (`%llu`).
+#[inline(always)]
+pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
+    let value = value.into();
+    match usize::try_from(value).ok().and_then(|value| SMALL.get(value)) {
+        Some(small) => prefix(out, *small, small[3].into()),
+        None => four_digits_or_more(out, value),
+    }
+}
+
+fn four_digits_or_more(out: &mut Vec<u8>, value: u64) {
+    if value < NINE_DIGITS {
+        let digits = eight_digits(value);
+        let leading_zeros = digits.trailing_zeros() / 8;
+        let text = (digits | ZEROS) >> (8 * leading_zeros);
+        prefix(out, text.to_le_bytes(), 8 - leading_zeros as usize);
+    } else {
+        unsigned(out, value / NINE_DIGITS);
+        out.extend_from_slice(&(eight_digits(value % NINE_DIGITS) | ZEROS).to_le_bytes());
+    }
+}
+
+/// Appends the first `len` of `bytes`. All of them are copied, since a fixed number is copied faster
+/// than a variable one, and those that are too many are cut off.
+#[inline]
+pub(crate) fn prefix<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N], len: usize) {
+    let end = out.len() + len;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 /// Appends `value` in decimal (`%d`).
@@ -60,15 +119,17 @@ pub(crate) fn thousandths(out: &mut Vec<u8>, value: u32) {
         return general(out, f64::from(value) / 1000.0, 6);
     }
     // At most six digits: all of them are printed, and no rounding happens.
-    unsigned(out, value / 1000);
+    let (whole, count) = small(value / 1000);
+    let mut text = u64::from(whole);
+    let mut len = count;
     let fraction = value % 1000;
     if fraction != 0 {
-        let digits = [fraction / 100, fraction / 10 % 10, fraction % 10];
-        let kept = digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| last + 1);
-        out.push(b'.');
-        // Each less than 10, which fits.
-        out.extend(digits.iter().take(kept).map(|digit| b'0' + *digit as u8));
+        // Three digits, and of those none that is a 0 at the end.
+        let digits = eight_digits(fraction.into()) >> 40;
+        text |= (u64::from(b'.') | (digits | ZEROS) << 8) << (8 * count);
+        len += 1 + (u64::BITS - digits.leading_zeros()).div_ceil(8);
     }
+    prefix(out, text.to_le_bytes(), len as usize);
 }
 
 /// Powers of ten that a double holds exactly.
@@ -84,12 +145,12 @@ const DOUBT: f64 = 1e-6;
 /// The nearest integer to a `scaled` value below 10^8, `None` when that is too near to call.
 #[inline]
 fn nearest(scaled: f64) -> Option<u64> {
-    let whole = scaled.floor();
-    let fraction = scaled - whole;
+    let whole = scaled as u64;
+    let fraction = scaled - whole as f64;
     if (fraction - 0.5).abs() < DOUBT {
         return None;
     }
-    Some(whole as u64 + u64::from(fraction > 0.5))
+    Some(whole + u64::from(fraction > 0.5))
 }
 
 /// Appends `value` with `precision` significant digits at most (`%.*g`). The value must be finite
@@ -105,7 +166,7 @@ pub(crate) fn general(out: &mut Vec<u8>, value: f64, precision: u32) {
 
 /// The first `precision` digits of `value` as a number, and the power of ten of the first of them.
 fn fast_digits(value: f64, precision: u32) -> Option<(u64, i32)> {
-    let exponent = POWERS.iter().rposition(|power| *power <= value)?;
+    let exponent = POWERS.partition_point(|power| *power <= value).checked_sub(1)?;
     // The next power is needed as a bound.
     POWERS.get(exponent + 1)?;
     let wanted = precision as usize - 1;
@@ -136,19 +197,11 @@ fn exact_digits(value: f64, precision: u32) -> (u64, i32) {
 }
 
 /// Writes `precision` digits, the first of which counts `10^exponent`, as `%g` lays them out.
-fn place(out: &mut Vec<u8>, mut digits: u64, exponent: i32, precision: u32) {
-    let mut count = precision;
-    while count > 1 && digits.is_multiple_of(10) {
-        digits /= 10;
-        count -= 1;
-    }
-    let mut text = [0_u8; 20];
-    let mut rest = digits;
-    for byte in text.iter_mut().take(count as usize).rev() {
-        // Less than 10, which fits.
-        *byte = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
+fn place(out: &mut Vec<u8>, digits: u64, exponent: i32, precision: u32) {
+    // From the left, without the zeros at the end.
+    let digits = eight_digits(digits * 10_u64.pow(8 - precision));
+    let count = (u64::BITS - digits.leading_zeros()).div_ceil(8);
+    let text = (digits | ZEROS).to_le_bytes();
     let text = text.get(..count as usize).unwrap_or_default();
 
     if exponent < -4 || exponent >= precision as i32 {
@@ -181,7 +234,10 @@ fn place(out: &mut Vec<u8>, mut digits: u64, exponent: i32, precision: u32) {
 
 /// Appends `value` without decimals (`%.0f`). It must not be negative.
 pub(crate) fn whole(out: &mut Vec<u8>, value: f64) {
-    let rounded = value.round_ties_even();
+    // From here on, doubles have no fraction; below, the sum has none, and a tie went to the even
+    // digit.
+    const INTEGERS: f64 = 4_503_599_627_370_496.0;
+    let rounded = if value < INTEGERS { (value + INTEGERS) - INTEGERS } else { value };
     if rounded < 1e19 {
         unsigned(out, rounded as u64);
     } else {
@@ -193,7 +249,7 @@ pub(crate) fn whole(out: &mut Vec<u8>, value: f64) {
 /// Appends `value` with one decimal (`%.1f`). It must not be negative.
 pub(crate) fn tenths(out: &mut Vec<u8>, value: f64) {
     let scaled = value * 10.0;
-    match nearest(scaled).filter(|_| scaled < 1e8) {
+    match (scaled < 1e8).then(|| nearest(scaled)).flatten() {
         Some(tenths) => {
             unsigned(out, tenths / 10);
             // Less than 10, which fits.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use sockeye_diag::procnet::Line;
-use sockeye_model::Socket;
+use sockeye_model::{Owner, Socket};
 
 use crate::columns;
 use crate::inet::Rows;
@@ -13,14 +13,14 @@ pub(crate) trait Print {
     /// A place in the output.
     type Mark;
 
-    /// Prints a socket that netlink told of.
-    fn socket(&mut self, socket: &Socket) -> io::Result<()>;
+    /// Prints a socket that netlink told of. `owners` is `None` where they were not asked for.
+    fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()>;
 
     /// Prints a line of /proc.
-    fn line(&mut self, line: &Line) -> io::Result<()>;
+    fn line(&mut self, line: &Line, owners: Option<&[Owner]>) -> io::Result<()>;
 
     /// The place that the output has come to.
-    fn mark(&self) -> Self::Mark;
+    fn mark(&mut self) -> Self::Mark;
 
     /// Takes back everything behind the mark. False, and nothing is changed, if some of it has been
     /// written.
@@ -31,15 +31,15 @@ impl<W: Write> Print for Rows<W> {
     type Mark = columns::Mark;
 
     #[inline]
-    fn socket(&mut self, socket: &Socket) -> io::Result<()> {
-        Rows::socket(self, socket)
+    fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {
+        Rows::socket(self, socket, owners)
     }
 
-    fn line(&mut self, line: &Line) -> io::Result<()> {
-        Rows::line(self, line)
+    fn line(&mut self, line: &Line, owners: Option<&[Owner]>) -> io::Result<()> {
+        Rows::line(self, line, owners)
     }
 
-    fn mark(&self) -> columns::Mark {
+    fn mark(&mut self) -> columns::Mark {
         self.columns.mark()
     }
 

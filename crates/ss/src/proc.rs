@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use sockeye_diag::procnet::{Line, TcpTail, USER_HZ};
-use sockeye_model::Protocol;
+use sockeye_model::{Owner, Protocol};
 
 use crate::columns::Column;
 use crate::inet::{Rows, identity, timer};
@@ -15,9 +15,9 @@ use crate::tcp;
 
 impl<W: Write> Rows<W> {
     /// Prints a line of /proc.
-    pub(crate) fn line(&mut self, line: &Line) -> io::Result<()> {
+    pub(crate) fn line(&mut self, line: &Line, owners: Option<&[Owner]>) -> io::Result<()> {
         let socket = &line.socket;
-        self.head(socket, false)?;
+        self.head(socket, false, owners)?;
         // Of a UDP socket, nothing more is printed.
         if socket.protocol != Protocol::TCP {
             return Ok(());

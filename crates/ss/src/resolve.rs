@@ -110,12 +110,14 @@ pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
 }
 
 fn write_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    for (index, octet) in address.octets().into_iter().enumerate() {
-        if index > 0 {
-            out.push(b'.');
-        }
-        number::unsigned(out, octet);
+    let (mut text, mut len) = (0_u128, 0);
+    for octet in address.octets() {
+        let (digits, count) = number::small(octet);
+        text |= u128::from(digits | u32::from(b'.') << (8 * count)) << (8 * len);
+        len += count + 1;
     }
+    // No dot behind the last one.
+    number::prefix(out, text.to_le_bytes(), len as usize - 1);
 }
 
 /// Names of ports, from the system's database of services.

@@ -66,7 +66,7 @@ impl<P: Print> Sockets for Sink<'_, P> {
         }
         self.shown += 1;
         self.rights.see(socket);
-        match self.rows.socket(socket) {
+        match self.rows.socket(socket, None) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.error = Some(error);
@@ -92,6 +92,7 @@ pub(crate) mod tests {
     use crate::inet::{Rows, Shown};
     use crate::resolve::Names;
     use crate::tcp::Style;
+    use crate::users::Users;
     use crate::version::Version;
     use sockeye_model::Protocol;
 
@@ -111,6 +112,7 @@ pub(crate) mod tests {
                 oneline: false,
                 style: Style { version, numeric: true, options: false, escape },
             },
+            users: Users::default(),
         }
     }
 
@@ -125,7 +127,7 @@ pub(crate) mod tests {
     fn a_dump_that_begins_again_shows_its_rows_once() {
         let mut out = Vec::new();
         let mut rows = rows(&mut out);
-        rows.socket(&socket(Family::Inet, 1)).unwrap();
+        rows.socket(&socket(Family::Inet, 1), None).unwrap();
         let mut sink = Sink::new(&mut rows, Wanted::BOTH);
         for port in [2, 3] {
             assert!(sink.socket(&socket(Family::Inet, port)).is_continue());

@@ -2,15 +2,17 @@
 //!
 //! The ways are tried in `ss`'s order: a recording named by `TCPDIAG_FILE` (TCP only), /proc where
 //! the environment points elsewhere, `SOCK_DIAG_BY_FAMILY`, `TCPDIAG_GETSOCK` (TCP only), /proc.
-//! Unlike `ss`, a way is given up for the next only as long as it has shown nothing, so no row
-//! comes twice; and what failed, or is missing, is said. A kernel that only knows the older request
-//! has not failed.
+//! Where both families are wanted, `TCPDIAG_GETSOCK` comes before `SOCK_DIAG_BY_FAMILY`: it walks
+//! the kernel's table once, and not twice.
+//! Unlike `ss`, a way is given up for the next only as long as it has shown nothing of a family, so
+//! no row comes twice; and what failed, or is missing, is said. A kernel that only knows one of the
+//! two requests has not failed.
 
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 
-use sockeye_diag::{Diag, Error, Extensions, Query, Report, procnet, recording};
+use sockeye_diag::{Diag, Error, Extensions, Query, Report, Walk, procnet, recording};
 use sockeye_model::{Family, Protocol};
 use sockeye_netlink::Receive;
 
@@ -125,34 +127,76 @@ impl<P: Print> Listing<'_, P> {
         Ok(())
     }
 
-    /// The dumps of each family, or what can be had in their place.
+    /// What netlink tells, or what can be had in its place.
     fn netlink<R: Receive>(
         &mut self,
         protocol: Protocol,
         opened: Result<Diag<R>, Error>,
     ) -> io::Result<()> {
-        let mut wanted = self.wanted();
         let mut diag = match opened {
             Ok(diag) => diag,
-            Err(error) => return self.proc_instead(protocol, wanted, &error),
+            Err(error) => return self.proc_instead(protocol, self.wanted(), &error),
         };
-        if self.one_walk(protocol) {
-            let query = query(self.options, protocol, Family::Inet);
-            match self.live(wanted, |sink| diag.dump_both(&query, sink))? {
-                None => return Ok(()),
-                Some(error) if error.unsupported() => {}
-                Some(error) => {
-                    self.outcome.failed(format_args!("{error}; asking for each family"));
+        let families = families(self.options);
+        if protocol == Protocol::TCP && families.len() > 1 {
+            self.one_walk(&mut diag)
+        } else {
+            self.by_family(&mut diag, protocol, families, self.wanted(), true)
+        }
+    }
+
+    /// `TCPDIAG_GETSOCK` for both families, and a dump by family for what it did not bring. The order of
+    /// JSON's lines says nothing, so none is kept there.
+    fn one_walk<R: Receive>(&mut self, diag: &mut Diag<R>) -> io::Result<()> {
+        let query = query(self.options, Protocol::TCP, Family::Inet);
+        let wanted = self.wanted();
+        let mut both = false;
+        let ordered = !self.options.json;
+        let refused = self.live(wanted, |sink| {
+            if !ordered {
+                both = true;
+                return diag.dump_both(&query, sink);
+            }
+            Ok(match diag.dump_ipv4_first(&query, sink)? {
+                Walk::Both(report) => {
+                    both = true;
+                    report
                 }
+                Walk::Ipv4(report) => report,
+            })
+        })?;
+        match refused {
+            None if both => Ok(()),
+            None => {
+                let wanted = wanted.without(Family::Inet);
+                self.by_family(diag, Protocol::TCP, &[Family::Inet6], wanted, false)
+            }
+            Some(why) => {
+                if !why.unsupported() {
+                    self.outcome.failed(format_args!("{why}; asking by family"));
+                }
+                self.by_family(diag, Protocol::TCP, families(self.options), wanted, false)
             }
         }
-        for family in families(self.options) {
+    }
+
+    /// The dumps of these families; or, where one shows nothing, what can be had in its place.
+    /// `older`: `TCPDIAG_GETSOCK` may be tried.
+    fn by_family<R: Receive>(
+        &mut self,
+        diag: &mut Diag<R>,
+        protocol: Protocol,
+        families: &[Family],
+        mut wanted: Wanted,
+        older: bool,
+    ) -> io::Result<()> {
+        for family in families {
             let query = query(self.options, protocol, *family);
             let refused = self.live(wanted, |sink| diag.dump(&query, sink))?;
             match refused {
                 None => wanted = wanted.without(*family),
-                Some(error) if protocol == Protocol::TCP => {
-                    return self.older_ways(&mut diag, &query, wanted, &error);
+                Some(error) if older && protocol == Protocol::TCP => {
+                    return self.older_ways(diag, &query, wanted, &error);
                 }
                 Some(error) => return self.proc_instead(protocol, wanted, &error),
             }
@@ -160,13 +204,7 @@ impl<P: Print> Listing<'_, P> {
         Ok(())
     }
 
-    /// The order of JSON's lines says nothing, so one dump may bring both families of TCP.
-    fn one_walk(&self, protocol: Protocol) -> bool {
-        self.options.json && protocol == Protocol::TCP && self.options.preferred.is_none()
-    }
-
-    /// Where the dump by family showed nothing: `TCPDIAG_GETSOCK` for the families not shown yet,
-    /// else /proc.
+    /// Where the dump of one family showed nothing: `TCPDIAG_GETSOCK`, else /proc.
     fn older_ways<R: Receive>(
         &mut self,
         diag: &mut Diag<R>,
@@ -237,7 +275,7 @@ impl<P: Print> Listing<'_, P> {
             }
             let path = proc_file(self.variable, name, path);
             let mut failed = None;
-            let each = |line: &procnet::Line| match self.rows.line(line) {
+            let each = |line: &procnet::Line| match self.rows.line(line, None) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     failed = Some(error);
@@ -350,9 +388,14 @@ mod tests {
 
     /// `struct inet_diag_msg` of a listener.
     fn listener(port: u16) -> Request {
+        socket(2, port)
+    }
+
+    /// The same of another family.
+    fn socket(family: u8, port: u16) -> Request {
         let [high, low] = port.to_be_bytes();
         let mut head = [0u8; 72];
-        head[..2].copy_from_slice(&[2, 10]);
+        head[..2].copy_from_slice(&[family, 10]);
         head[4..6].copy_from_slice(&[high, low]);
         Request::new(20).body(&head)
     }
@@ -370,19 +413,52 @@ mod tests {
         Reply::new().datagram([error(errno)])
     }
 
+    fn ipv4_alone(options: &mut Options) {
+        (options.preferred, options.ipv6) = (Some(Family::Inet), false);
+    }
+
     #[test]
-    fn a_kernel_of_old_is_asked_the_older_way_quietly() {
-        let listed = listed(Protocol::TCP, |_| {}, &[refusal(ENOENT), dump(Some(80))]);
-        assert_eq!((listed.ports, listed.status), (vec![80], outcome::DONE));
+    fn one_walk_tells_of_both_families_ipv4_first() {
+        let walk = [(10, 1), (2, 2), (10, 3), (2, 4)].map(|(family, port)| socket(family, port));
+        let reply = Reply::new().datagram(walk.into_iter().chain([done(0)]));
+        let listed = listed(Protocol::TCP, |_| {}, &[reply]);
+        assert_eq!((listed.ports, listed.status), (vec![2, 4, 1, 3], outcome::DONE));
         assert_eq!(listed.said, "");
     }
 
     #[test]
+    fn a_kernel_that_knows_one_request_is_asked_that_one_quietly() {
+        let replies = [refusal(ENOENT), dump(Some(80)), dump(None)];
+        let both = listed(Protocol::TCP, |_| {}, &replies);
+        assert_eq!((both.ports, both.status, both.said), (vec![80], outcome::DONE, String::new()));
+        let one = listed(Protocol::TCP, ipv4_alone, &replies[..2]);
+        assert_eq!((one.ports, one.status, one.said), (vec![80], outcome::DONE, String::new()));
+    }
+
+    #[test]
     fn a_failure_that_another_way_makes_up_for_is_said_and_stays_a_failure() {
-        let listed = listed(Protocol::TCP, |_| {}, &[refusal(EACCES), dump(Some(80))]);
-        assert_eq!((listed.ports, listed.status), (vec![80], outcome::FAILED));
-        assert!(listed.said.contains("Permission denied"), "{}", listed.said);
-        assert!(listed.said.contains("asking by TCPDIAG_GETSOCK"), "{}", listed.said);
+        let replies = [refusal(EACCES), dump(Some(80)), dump(None)];
+        for (flags, count, way) in [
+            ((|_| {}) as fn(&mut Options), 3, "asking by family"),
+            (ipv4_alone, 2, "asking by TCPDIAG_GETSOCK"),
+        ] {
+            let listed = listed(Protocol::TCP, flags, &replies[..count]);
+            assert_eq!((listed.ports, listed.status), (vec![80], outcome::FAILED));
+            assert!(listed.said.contains("Permission denied"), "{}", listed.said);
+            assert!(listed.said.contains(way), "{}", listed.said);
+        }
+    }
+
+    #[test]
+    fn what_one_walk_could_not_hold_is_dumped_by_family() {
+        // 64 MiB and a little more, in messages of 32 KB.
+        let large = socket(10, 1).attr(20, &vec![0; 32_000]);
+        let walk = (0..2100).fold(Reply::new(), |reply, _| reply.datagram([large.clone()]));
+        let walk = walk.datagram([socket(2, 80), done(0)]);
+        let ipv6 = Reply::new().datagram([socket(10, 81), done(0)]);
+        let listed = listed(Protocol::TCP, |_| {}, &[walk, ipv6]);
+        assert_eq!((listed.ports, listed.status), (vec![80, 81], outcome::DONE));
+        assert_eq!(listed.said, "");
     }
 
     #[test]
@@ -422,10 +498,12 @@ mod tests {
 
     #[test]
     fn once_rows_were_shown_no_other_way_is_tried() {
-        let cut = Reply::new().datagram([listener(80)]).errno(EIO);
-        let listed = listed(Protocol::TCP, |_| {}, &[cut, dump(Some(81))]);
-        // The second reply was that to the dump of IPv6, in which no IPv4 socket is shown.
-        assert_eq!((listed.ports, listed.status), (vec![80], outcome::FAILED));
+        let cut = Reply::new().datagram([socket(10, 1), listener(80)]).errno(EIO);
+        let ipv6 = Reply::new().datagram([listener(81), socket(10, 2), done(0)]);
+        let listed = listed(Protocol::TCP, |_| {}, &[cut, ipv6]);
+        // The second reply was that to the dump of IPv6, in which no IPv4 socket is shown; and what
+        // the first one had held is not shown twice.
+        assert_eq!((listed.ports, listed.status), (vec![80, 2], outcome::FAILED));
         assert!(!listed.said.contains("reading /proc/net"), "{}", listed.said);
     }
 
@@ -439,7 +517,7 @@ mod tests {
         assert_eq!((refused.ports, refused.status), (vec![80], outcome::DONE));
         let failed = listed(Protocol::TCP, json, &[refusal(EACCES), dump(Some(80)), dump(None)]);
         assert_eq!((failed.ports, failed.status), (vec![80], outcome::FAILED));
-        assert!(failed.said.contains("asking for each family"), "{}", failed.said);
+        assert!(failed.said.contains("asking by family"), "{}", failed.said);
         // UDP has no such request.
         let udp = listed(Protocol::UDP, json, &[dump(Some(53)), dump(None)]);
         assert_eq!((udp.ports, udp.status), (vec![53], outcome::DONE));

@@ -25,6 +25,7 @@ pub(crate) struct Style {
 }
 
 /// Appends ` name:value` unless the value is 0.
+#[inline(always)]
 fn counter(out: &mut Vec<u8>, name: &str, value: impl Into<u64>) {
     let value = value.into();
     if value != 0 {
@@ -34,6 +35,7 @@ fn counter(out: &mut Vec<u8>, name: &str, value: impl Into<u64>) {
 }
 
 /// The same for a number that `ss` prints as a signed one.
+#[inline(always)]
 fn signed_counter(out: &mut Vec<u8>, name: &str, value: u32) {
     if value != 0 {
         out.extend_from_slice(name.as_bytes());
@@ -42,6 +44,7 @@ fn signed_counter(out: &mut Vec<u8>, name: &str, value: u32) {
 }
 
 /// The same for a time in µs, printed in ms.
+#[inline(always)]
 fn milliseconds(out: &mut Vec<u8>, name: &str, value_us: u32) {
     if value_us != 0 {
         out.extend_from_slice(name.as_bytes());
@@ -82,8 +85,10 @@ fn bits(bytes: u64) -> f64 {
 /// Appends memory, `-i`'s numbers, the signatures' peers and the upper-layer protocol.
 pub(crate) fn describe(out: &mut Vec<u8>, socket: &Socket, style: Style, names: &mut Names) {
     memory(out, socket.skmem.as_ref(), socket.mem.as_ref());
-    if let Some(info) = &socket.tcp_info {
-        numbers(out, socket, &info.zero_extended(), style);
+    match &socket.tcp_info {
+        Some(info) if info.sent_len() == TcpInfo::SIZE => numbers(out, socket, info, style),
+        Some(info) => numbers(out, socket, &info.zero_extended(), style),
+        None => {}
     }
     if !socket.md5.is_empty() {
         out.extend_from_slice(b" md5keys:");

@@ -47,6 +47,13 @@ impl Version {
         matches!(self, Version::V7_1)
     }
 
+    /// True for releases that print `.` and `?` for the bytes of a process's name that are not
+    /// printable.
+    #[must_use]
+    pub(crate) const fn prints_commands_safely(self) -> bool {
+        matches!(self, Version::V7_1)
+    }
+
     /// True for releases that keep details apart from the column of processes, and hide that
     /// column unless it was asked for.
     #[must_use]

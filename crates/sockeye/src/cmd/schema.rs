@@ -9,6 +9,7 @@ use sockeye_model::{Section, Socket};
 
 /// What `sockeye schema` takes.
 #[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Options {
     /// The record
     record: Record,

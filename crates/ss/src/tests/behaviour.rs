@@ -65,10 +65,6 @@ fn what_is_not_shown_yet_is_said_and_is_status_3() {
     assert_eq!(plain.status, 3);
     assert!(plain.stderr.contains("netlink, packet, Unix, raw"), "{}", plain.stderr);
     assert_eq!(plain.stderr.lines().count(), 1);
-    let owners = run("-tnp", &[("TCPDIAG_FILE", file("states.bin").into())], PIPE);
-    assert_eq!(owners.status, 3);
-    assert!(owners.stderr.starts_with("ss: -p: "), "{}", owners.stderr);
-    assert!(owners.stdout.starts_with(b"State"));
 }
 
 #[test]
@@ -152,7 +148,7 @@ impl Write for Closed {
 
 #[test]
 fn a_closed_pipe_ends_quietly_and_a_full_disk_does_not() {
-    for line in ["-tan", "-h", "-V", "-tD -"] {
+    for line in ["-tan", "-ta --json", "-h", "-V", "-tD -"] {
         let into = |kind| {
             let (args, mut stderr) = (line.split(' ').map(OsString::from), Vec::new());
             let status =

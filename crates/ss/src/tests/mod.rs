@@ -1,6 +1,7 @@
 //! What the whole prints, given arguments, variables and a screen.
 
 mod behaviour;
+mod json;
 mod recordings;
 
 use std::ffi::OsString;
