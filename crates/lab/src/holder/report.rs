@@ -27,8 +27,12 @@ pub struct Holding {
 pub struct Opened {
     /// Its inode number.
     pub inode: u32,
+    /// A TCP socket; else a UDP socket.
+    pub tcp: bool,
     /// The address to which it is bound.
     pub address: SocketAddr,
+    /// The address to which it is connected.
+    pub peer: Option<SocketAddr>,
 }
 
 /// What was reported.
@@ -54,9 +58,10 @@ impl Report {
                     self.holdings.push(Holding { pid, tid, fd, inode, name });
                 }
             }
-            ["socket", inode, address] => {
+            ["socket", inode, protocol, address, peer] => {
                 if let (Some(inode), Ok(address)) = (number(inode), address.parse()) {
-                    self.opened.push(Opened { inode, address });
+                    let (tcp, peer) = (protocol == "tcp", peer.parse().ok());
+                    self.opened.push(Opened { inode, tcp, address, peer });
                 }
             }
             _ => {}
@@ -85,8 +90,10 @@ impl Report {
     pub(super) fn print(&self) -> io::Result<()> {
         // The test harness has left its line open.
         let mut text = String::from("\n");
-        for Opened { inode, address } in &self.opened {
-            let _ = writeln!(text, "socket {inode} {address}");
+        for Opened { inode, tcp, address, peer } in &self.opened {
+            let protocol = if *tcp { "tcp" } else { "udp" };
+            let peer = peer.map_or("-".to_owned(), |peer| peer.to_string());
+            let _ = writeln!(text, "socket {inode} {protocol} {address} {peer}");
         }
         for Holding { pid, tid, fd, inode, name } in &self.holdings {
             let _ = writeln!(text, "holds {pid} {tid} {fd} {inode} {}", to_hex(name));

@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::CString;
 use std::fmt::Write as _;
 use std::io::{self, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -27,12 +27,13 @@ pub const WORKER: &[u8] = b"worker";
 
 /// Says what a holder has to do: a verb, and `KEY=VALUE`s.
 const TASK: &str = "SOCKEYE_LAB_HOLDER";
-/// Sockets that a turnover has open at the same time.
-const OPEN_AT_A_TIME: usize = 20;
+/// Sockets that a turnover has open at the same time: each lives for a tenth of a second, which is
+/// longer than some searches for its owners, and shorter than others.
+const OPEN_AT_A_TIME: usize = 100;
 /// A turnover starts a child for one in so many sockets.
 const SHARED_ONE_IN: usize = 8;
 /// A turnover rests so long after each socket.
-const REST: Duration = Duration::from_micros(500);
+const REST: Duration = Duration::from_millis(1);
 
 /// This program as a holder.
 pub(super) fn again(task: &str) -> io::Result<Command> {
@@ -290,18 +291,22 @@ fn turn_over(task: &Task<'_>) -> io::Result<()> {
             sockets.iter().map(OwnedFd::try_clone).collect::<Result<_, _>>()?;
         sockets.extend(copies);
         let mut holdings = Vec::new();
-        for sharer in &sharers {
-            holdings.extend(sharer.holdings(&sockets)?);
-        }
         if number % SHARED_ONE_IN == 0
             && let Some(inode) = opened.first().map(|opened| opened.inode)
             && let Some(first) = sockets.first()
         {
-            let shared = Stdio::from(first.try_clone()?);
-            let mut child = Command::new("true").stdin(shared).stdout(Stdio::null()).spawn()?;
+            let shared = first.try_clone()?;
+            for sharer in &sharers {
+                holdings.extend(sharer.holdings([&shared])?);
+            }
+            let mut command = Command::new("true");
+            let mut child = command.stdin(shared).stdout(Stdio::null()).spawn()?;
             let pid = child.id();
             child.wait()?;
             holdings.push(Holding { pid, tid: pid, fd: 0, inode, name: b"true".to_vec() });
+        }
+        for sharer in &sharers {
+            holdings.extend(sharer.holdings(&sockets)?);
         }
         Report { holdings, opened }.print()?;
         open_now.push_back(sockets);
@@ -322,8 +327,8 @@ const UDP: usize = 1;
 
 /// Opens what comes `number`th.
 fn open(number: usize, sockets: &mut Vec<OwnedFd>, opened: &mut Vec<Opened>) -> io::Result<()> {
-    let mut add = |socket: OwnedFd, address: SocketAddr| -> io::Result<()> {
-        opened.push(Opened { inode: inode(&socket)?, address });
+    let mut add = |socket: OwnedFd, tcp, address, peer| -> io::Result<()> {
+        opened.push(Opened { inode: inode(&socket)?, tcp, address, peer });
         sockets.push(socket);
         Ok(())
     };
@@ -332,20 +337,20 @@ fn open(number: usize, sockets: &mut Vec<OwnedFd>, opened: &mut Vec<Opened>) -> 
         LISTENER => {
             let listener = TcpListener::bind(any)?;
             let address = listener.local_addr()?;
-            add(listener.into(), address)
+            add(listener.into(), true, address, None)
         }
         UDP => {
             let socket = UdpSocket::bind(any)?;
             let address = socket.local_addr()?;
-            add(socket.into(), address)
+            add(socket.into(), false, address, None)
         }
         _ => {
             let listener = TcpListener::bind(any)?;
             let client = TcpStream::connect(listener.local_addr()?)?;
             let (server, _) = listener.accept()?;
-            let addresses = (client.local_addr()?, server.local_addr()?);
-            add(client.into(), addresses.0)?;
-            add(server.into(), addresses.1)
+            let (near, far) = (client.local_addr()?, server.local_addr()?);
+            add(client.into(), true, near, Some(far))?;
+            add(server.into(), true, far, Some(near))
         }
     }
 }
