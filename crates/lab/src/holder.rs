@@ -14,7 +14,7 @@ mod report;
 mod task;
 
 use std::io::{self, BufRead, BufReader};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -79,7 +79,9 @@ impl Turnover {
     pub fn start(namespace: &Namespace, name: &[u8], longest: Duration) -> io::Result<Self> {
         let words = format!("turn-over name={} seconds={}", to_hex(name), longest.as_secs());
         let mut process = Process::start(namespace, &words, false)?;
-        let mut stdout = process.stdout()?;
+        let stdout = process.child.stdout.take();
+        let stdout = stdout.ok_or_else(|| failed("a turnover", "it has no output"))?;
+        let mut stdout = BufReader::new(stdout);
         let reader = thread::spawn(move || {
             let mut report = Report::default();
             let mut line = String::new();
@@ -124,14 +126,12 @@ impl Process {
         Ok(Self { child, stdin })
     }
 
-    fn stdout(&mut self) -> io::Result<BufReader<ChildStdout>> {
-        let stdout = self.child.stdout.take();
-        stdout.map(BufReader::new).ok_or_else(|| failed("a holder", "its output was read before"))
-    }
-
     fn report_until_ready(&mut self) -> io::Result<Report> {
-        let stdout = self.stdout()?;
-        Report::until_ready(stdout)?
+        // It stays open: a test harness has something to say when a test runs for a minute, and ends
+        // its process when nobody is there to read that.
+        let stdout = self.child.stdout.as_mut();
+        let stdout = stdout.ok_or_else(|| failed("a holder", "its output was read before"))?;
+        Report::until_ready(BufReader::new(stdout))?
             .ok_or_else(|| failed("a holder ended before it was ready", "see standard error"))
     }
 }

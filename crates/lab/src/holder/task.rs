@@ -239,9 +239,10 @@ impl Inheritor {
             fcntl_setfd(second, FdFlags::CLOEXEC)?;
         }
         let mut inheritor = Inheritor { child: spawned?, report: Report::default() };
-        let stdout = inheritor.child.stdout.take().map(BufReader::new);
+        // It stays open, as that of a holder.
+        let stdout = inheritor.child.stdout.as_mut();
         let stdout = stdout.ok_or_else(|| failed("a holder's child", "no output"))?;
-        let report = Report::until_ready(stdout)?;
+        let report = Report::until_ready(BufReader::new(stdout))?;
         inheritor.report = report.ok_or_else(|| failed("a holder's child", "ended too early"))?;
         Ok(inheritor)
     }
