@@ -90,7 +90,8 @@ pub fn peak(namespace: &Namespace, mut command: Command) -> io::Result<Peak> {
     }
     let status = child.wait()?;
     if resident == 0 {
-        return Err(failed(&path, "the program was gone before its memory could be read"));
+        let why = format_args!("the program was gone before its memory could be read: {status}");
+        return Err(failed(&path, why));
     }
     Ok(Peak { resident, written, status })
 }

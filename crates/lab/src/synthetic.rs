@@ -2,7 +2,8 @@
 //!
 //! A kernel shows only what its build and its traffic give; [`catalogue`] has the rest: congestion
 //! controls and ciphers that few kernels have, tcp_info shorter and longer than ours, every field at its
-//! limits. [`crowded`] makes a dump of any size, [`varied`] one of arbitrary but well-formed values.
+//! limits. [`crowded`] makes a dump of any size, [`varied`] one of arbitrary but well-formed values,
+//! [`typical`] one like a busy server's.
 //!
 //! Layouts: `linux/inet_diag.h`, `linux/tcp.h`, `linux/tls.h`, `linux/mptcp.h`, `linux/sock_diag.h`.
 
@@ -11,8 +12,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::Recording;
 
 mod catalogue;
+mod typical;
 
 pub use catalogue::catalogue;
+pub use typical::{Detail, typical};
 
 /// Attributes of a socket message (`INET_DIAG_*`).
 pub mod attribute {

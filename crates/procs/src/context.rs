@@ -10,7 +10,7 @@ use rustix::fs::{access, getxattr, statfs};
 use sockeye_model::Owner;
 
 /// `SELINUX_MAGIC` (include/uapi/linux/magic.h)
-const SELINUX_MAGIC: i64 = 0xf97c_ff8c;
+const SELINUX_MAGIC: u32 = 0xf97c_ff8c;
 /// The longest context read, bytes.
 const LONGEST: usize = 4096;
 
@@ -18,7 +18,7 @@ const LONGEST: usize = 4096;
 /// mounted, and it is configured.
 #[must_use]
 pub fn selinux_enabled() -> bool {
-    let mounted = |path| statfs(path).is_ok_and(|fs| i64::from(fs.f_type) == SELINUX_MAGIC);
+    let mounted = |path| statfs(path).is_ok_and(|fs| fs.f_type as u32 == SELINUX_MAGIC);
     (mounted("/sys/fs/selinux") || mounted("/selinux"))
         && access("/etc/selinux/config", rustix::fs::Access::EXISTS).is_ok()
 }

@@ -203,9 +203,7 @@ impl<W: Write> Columns<W> {
     /// Lengths of the closed cells of the open row, which count in the widths and the account from
     /// now on, and that of its open cell.
     fn measure(&mut self) -> (Lengths, u16) {
-        if self.text.len() - self.row > usize::from(u16::MAX) {
-            self.cut();
-        }
+        self.cut();
         let (mut lengths, mut start) = ([0; COUNT], self.row);
         let closed = self.layout.iter_mut().zip(&self.ends).take(self.current);
         for (length, (layout, end)) in lengths.iter_mut().zip(closed) {
@@ -222,8 +220,15 @@ impl<W: Write> Columns<W> {
     }
 
     /// Cuts the cells of the open row that are longer than 65535 bytes.
-    #[cold]
+    #[inline]
     fn cut(&mut self) {
+        if self.text.len() - self.row > usize::from(u16::MAX) {
+            self.cut_long_cells();
+        }
+    }
+
+    #[cold]
+    fn cut_long_cells(&mut self) {
         let mut start = self.row;
         for index in 0..=self.current {
             let closed = index < self.current;
@@ -245,7 +250,8 @@ impl<W: Write> Columns<W> {
     }
 
     /// The place behind the last row.
-    pub(crate) fn mark(&self) -> Mark {
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.cut();
         let mut longest = [0; COUNT];
         for (to, from) in longest.iter_mut().zip(&self.layout) {
             *to = from.longest;
@@ -459,6 +465,19 @@ mod tests {
         assert!(whole.set_back(&mark));
         row(&mut whole, b"b:", b" three");
         assert_eq!(printed(whole), ["ESTAB 0 0 a:1 *:* one", "ESTAB 0 0 b:1 *:* three"]);
+    }
+
+    #[test]
+    fn rows_behind_a_cut_one_can_be_forgotten() {
+        let mut columns = columns(NEW, None);
+        row(&mut columns, b"a:", &vec![b'x'; 70_000]);
+        let mark = columns.mark();
+        row(&mut columns, b"b:", b" two");
+        assert!(columns.set_back(&mark));
+        row(&mut columns, b"c:", b" three");
+        let rows = printed(columns);
+        assert_eq!(rows[0].len(), "ESTAB 0 0 a:1 *:*".len() + 65_535);
+        assert_eq!(rows[1].trim_end(), "ESTAB 0 0 c:1 *:* three");
     }
 
     #[test]

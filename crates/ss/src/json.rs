@@ -1,17 +1,18 @@
 //! `--json`: one object a line, with everything that is known of a socket.
 //!
 //! The fields and their rules are those of `sockeye-json`; `sockeye schema socket` prints them. What
-//! is known here beside the kernel's answer is added: names of interfaces, paths of control groups;
-//! but not to a recording, which may be another host's.
-//! Ports and addresses stay numbers. Nothing depends on the terminal, since nothing in the lines can
-//! be obeyed by one.
+//! is known here beside the kernel's answer is added: names of interfaces, paths of control groups.
+//! Not so to a recording, which may be another host's. Ports and addresses stay numbers. Nothing
+//! depends on the terminal, since nothing in the lines can be obeyed by one.
+//!
+//! Lines are held and written in blocks. What is held can be taken back.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 
 use sockeye_diag::procnet::{Line, TcpTail, USER_HZ};
 use sockeye_json::Object;
-use sockeye_model::{Context, Field, Owner, Protocol, Socket, State, Table, TcpInfo};
+use sockeye_model::{Context, Field, Owner, Protocol, SkMemInfo, Socket, State, Table, TcpInfo};
 
 use crate::interfaces::Interfaces;
 use crate::print::Print;
@@ -110,6 +111,9 @@ impl<W: Write> Print for Lines<W> {
                     object.number(field, value);
                 }
             }
+            if let (Some(field), Some(drops)) = (drops_field(), udp_drops(line)) {
+                object.number(field, drops);
+            }
         })
     }
 
@@ -139,6 +143,16 @@ fn numbers(tail: &TcpTail) -> [(&'static str, i64); 4] {
         ("snd_cwnd", tail.cwnd.into()),
         ("snd_ssthresh", ssthresh),
     ]
+}
+
+/// The column behind the pointer in /proc/net/udp (`udp4_format_sock`, net/ipv4/udp.c).
+fn udp_drops(line: &Line) -> Option<u64> {
+    let rest = Some(&line.rest).filter(|_| line.socket.protocol == Protocol::UDP)?;
+    std::str::from_utf8(rest).ok()?.split(' ').next()?.parse().ok()
+}
+
+fn drops_field() -> Option<&'static Field> {
+    SkMemInfo::FIELDS.iter().find(|field| field.name == "skmem_drops")
 }
 
 fn tcp_field(name: &str) -> Option<&'static Field> {
@@ -189,5 +203,6 @@ mod tests {
         let named = numbers(&tail);
         assert!(named.iter().all(|(name, _)| tcp_field(name).is_some()));
         assert_eq!(named.map(|(_, value)| value), [200_000, 40_000, 10, 0x7fff_ffff]);
+        assert!(drops_field().is_some());
     }
 }

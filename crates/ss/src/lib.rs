@@ -16,9 +16,12 @@
 //! - memory does not grow with the number of sockets, but for their cookies, by which a socket that
 //!   the kernel tells twice is known: of a live dump 4 KiB or some bits a socket, since cookies are
 //!   consecutive, and never more than 37 bytes a socket; half as much again while that table
-//!   grows. What is remembered of hosts and interfaces is bounded;
+//!   grows. What is remembered of hosts and interfaces is bounded. Where TCP sockets of both families
+//!   are shown, the kernel's messages of the IPv6 ones are held until the IPv4 ones have been
+//!   printed, up to 64 MiB (`Diag::dump_ipv4_first`);
 //! - nothing is allocated a row, but by the look-up of a name that is not remembered.
 
+mod address;
 mod args;
 mod cache;
 mod chunks;

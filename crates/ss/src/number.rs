@@ -17,9 +17,9 @@ fn eight_digits(value: u64) -> u64 {
     // Halves of the value, then quarters, then digits, side by side in one word: each step splits
     // all of them at once, by a multiplication with a shifted reciprocal that is exact in its range.
     let halves = (value / 10_000) | (value % 10_000) << 32;
-    let hundreds = (halves * 10_486 >> 20) & 0x7f_0000_007f;
+    let hundreds = ((halves * 10_486) >> 20) & 0x7f_0000_007f;
     let quarters = hundreds | (halves - 100 * hundreds) << 16;
-    let tens = (quarters * 103 >> 10) & 0x0f_000f_000f_000f;
+    let tens = ((quarters * 103) >> 10) & 0x0f_000f_000f_000f;
     tens | (quarters - 10 * tens) << 8
 }
 
@@ -323,6 +323,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn integers_agree_with_the_standard_library(value: u64, bits in 0_u32..64, small in 0_u32..1_000_000) {
+            for value in [value >> bits, small.into()] {
+                prop_assert_eq!(text(|out| unsigned(out, value)), value.to_string());
+            }
+        }
+
         #[test]
         fn fast_digits_agree_with_exact_ones(bits: u64, precision in 1_u32..=6) {
             let value = f64::from_bits(bits & !(1 << 63));

@@ -27,6 +27,8 @@ const FULL: usize = 1 << 16;
 /// Bytes that are copied at once.
 const PIECE: usize = 32;
 const SPACES: [u8; PIECE] = [b' '; PIECE];
+/// Its first byte is what counts.
+const LINE_END: [u8; PIECE] = [b'\n'; PIECE];
 
 /// Rows to be written.
 #[derive(Debug, Default)]
@@ -55,7 +57,7 @@ impl Page {
             text = text.get(len..).unwrap_or_default();
             gap = if column.pad_behind { padding } else { 0 };
         }
-        self.cell(gap, 1, b"\n                               ");
+        self.cell(gap, 1, &LINE_END);
         text
     }
 
@@ -103,5 +105,70 @@ impl Page {
         out.write_all(self.bytes.get(..self.end).unwrap_or_default())?;
         self.end = 0;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
+
+    /// A column: its length in the row, and how it is printed.
+    fn column() -> impl Strategy<Value = (usize, usize, usize, bool, bool)> {
+        // Lengths, gaps and widths around the size of a piece.
+        (0_usize..80, 0_usize..2, 0_usize..120, any::<bool>(), any::<bool>())
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_laid_out_as_their_columns_say(
+            rows in prop::collection::vec(prop::collection::vec(column(), 1..COUNT), 1..20),
+        ) {
+            let (mut page, mut written, mut expected) = (Page::default(), Vec::new(), String::new());
+            for columns in &rows {
+                let (mut row, mut shown, mut text) = ([0; COUNT], Vec::new(), Vec::new());
+                for (index, (len, before, width, pad_before, pad_behind)) in columns.iter().enumerate() {
+                    row[index] = *len as u16;
+                    let pad_behind = *pad_behind && !pad_before;
+                    shown.push(Shown {
+                        index, before: *before, width: *width, pad_before: *pad_before, pad_behind,
+                    });
+                    let cell: Vec<u8> = LETTERS.iter().cycle().skip(index).take(*len).copied().collect();
+                    let cell_text = std::str::from_utf8(&cell).unwrap();
+                    let width = width.saturating_sub(*before);
+                    expected.push_str(&" ".repeat(*before));
+                    expected.push_str(&match (pad_before, pad_behind) {
+                        (true, _) => format!("{cell_text:>width$}"),
+                        (false, true) => format!("{cell_text:<width$}"),
+                        (false, false) => cell_text.to_owned(),
+                    });
+                    text.extend(cell);
+                }
+                expected.push('\n');
+                // What is behind the row is not the row's.
+                text.extend_from_slice(b"BEHIND");
+                prop_assert_eq!(page.row(&row, &shown, &text), b"BEHIND");
+                page.write_full(&mut written).unwrap();
+            }
+            page.write(&mut written).unwrap();
+            prop_assert_eq!(String::from_utf8(written).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_page_is_written_when_it_is_full() {
+        let columns =
+            [Shown { index: 0, before: 0, width: 0, pad_before: false, pad_behind: false }];
+        let row = [60_000, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let (mut page, mut written) = (Page::default(), Vec::new());
+        for lengths in [0, 120_002, 120_002] {
+            page.row(&row, &columns, &[b'x'; 60_000]);
+            page.write_full(&mut written).unwrap();
+            assert_eq!(written.len(), lengths);
+        }
+        page.write(&mut written).unwrap();
+        assert_eq!(written.len(), 180_003);
     }
 }

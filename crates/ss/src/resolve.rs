@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use sockeye_model::{CgroupId, Protocol};
 
+use crate::address::write_address;
 use crate::cache::Cache;
 use crate::environment::{Lookup, proc_file};
 use crate::escape::Escape;
@@ -88,36 +89,6 @@ impl Names {
             }
         }
     }
-}
-
-/// Appends an address as `inet_ntop` writes it.
-pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
-    use std::io::Write;
-    match address {
-        IpAddr::V4(address) => write_ipv4(out, address),
-        IpAddr::V6(address) => match address.segments() {
-            // glibc writes the deprecated IPv4-compatible form, `::1.2.3.4`, where the standard
-            // library writes hexadecimal.
-            [0, 0, 0, 0, 0, 0, high, _] if high != 0 => {
-                let [.., a, b, c, d] = address.octets();
-                out.extend_from_slice(b"::");
-                write_ipv4(out, Ipv4Addr::new(a, b, c, d));
-            }
-            // A vector takes everything that is written to it.
-            _ => drop(write!(out, "{address}")),
-        },
-    }
-}
-
-fn write_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    let (mut text, mut len) = (0_u128, 0);
-    for octet in address.octets() {
-        let (digits, count) = number::small(octet);
-        text |= u128::from(digits | u32::from(b'.') << (8 * count)) << (8 * len);
-        len += count + 1;
-    }
-    // No dot behind the last one.
-    number::prefix(out, text.to_le_bytes(), len as usize - 1);
 }
 
 /// Names of ports, from the system's database of services.
@@ -234,7 +205,6 @@ pub(crate) fn cgroup_paths() -> Option<HashMap<u64, Vec<u8>>> {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::net::Ipv6Addr;
 
     fn names(numeric: bool) -> Names {
         Names::new(numeric, false, Escape::Never, &|_| None)
@@ -286,26 +256,6 @@ mod tests {
                 &|name| (name == "PROC_IP_LOCAL_PORT_RANGE").then(|| range.into());
             assert_eq!(Services::new(variable).ephemeral, (1024, 4999), "{range}");
         }
-    }
-
-    #[test]
-    fn addresses_are_written_as_inet_ntop_writes_them() {
-        for (address, written) in [
-            ("::", "::"),
-            ("::1", "::1"),
-            ("::ffff:1.2.3.4", "::ffff:1.2.3.4"),
-            ("::1.2.3.4", "::1.2.3.4"),
-            ("::0.1.0.0", "::0.1.0.0"),
-            ("::ffff", "::ffff"),
-            ("2001:db8::1:0:0:1", "2001:db8::1:0:0:1"),
-            ("2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"),
-            ("fe80::", "fe80::"),
-        ] {
-            let address: Ipv6Addr = address.parse().unwrap();
-            assert_eq!(text(|out| write_address(out, address.into())), written);
-        }
-        let address = IpAddr::from([255, 0, 10, 1]);
-        assert_eq!(text(|out| write_address(out, address)), "255.0.10.1");
     }
 
     #[test]

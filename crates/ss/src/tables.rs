@@ -13,7 +13,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use sockeye_diag::{Diag, Error, Extensions, Query, Report, Walk, procnet, recording};
-use sockeye_model::{Family, Protocol};
+use sockeye_model::{Family, Protocol, State, States};
 use sockeye_netlink::Receive;
 
 use crate::args::Options;
@@ -36,7 +36,10 @@ pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Qu
     if options.tos {
         extensions = extensions.with(Extensions::TOS).with(Extensions::TCLASS);
     }
-    Query { family, protocol, states: options.states, extensions }
+    // No TCP socket is in the kernel's tables while it is closed (tcp_set_state takes it out first).
+    // If it is asked for such, as `ss -l` does, it looks through the whole table of connections.
+    let vain = if protocol == Protocol::TCP { States::only(State::Close) } else { States::NONE };
+    Query { family, protocol, states: options.states.without(vain), extensions }
 }
 
 /// The families to ask netlink for, in order.
@@ -332,7 +335,6 @@ mod tests {
     use super::*;
     use crate::outcome;
     use crate::sink::tests::rows;
-    use sockeye_model::States;
     use sockeye_netlink::Request;
     use sockeye_netlink::scripted::{Reply, Scripted, done, error};
     use std::io::Write;
@@ -521,6 +523,14 @@ mod tests {
         // UDP has no such request.
         let udp = listed(Protocol::UDP, json, &[dump(Some(53)), dump(None)]);
         assert_eq!((udp.ports, udp.status), (vec![53], outcome::DONE));
+    }
+
+    #[test]
+    fn closed_sockets_are_asked_for_where_the_kernel_has_them() {
+        let options = Options { states: crate::states::LISTENING, ..Options::default() };
+        let states = |protocol| query(&options, protocol, Family::Inet).states;
+        assert_eq!(states(Protocol::UDP), crate::states::LISTENING);
+        assert_eq!(states(Protocol::TCP), States::only(State::Listen));
     }
 
     #[test]

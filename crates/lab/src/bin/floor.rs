@@ -1,8 +1,9 @@
 //! The floor under every socket dump: asks the kernel what `ss -t` of 6.1 asks, and throws the
 //! answers away.
 //!
-//! `floor [i][m]`: one IPv4 dump and one IPv6 dump of TCP, with the extensions that `ss -i` (tcp_info,
-//! congestion control) and `ss -m` (socket memory) request. What a tool takes longer is its own doing.
+//! `floor [i][m][a]`: one IPv4 dump and one IPv6 dump of TCP, with the extensions that `ss -i`
+//! (tcp_info, congestion control) and `ss -m` (socket memory) request, or with all that there are. What
+//! a tool takes longer is its own doing.
 
 use std::error::Error;
 use std::io;
@@ -28,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         extensions |= match letter {
             b'i' => INFO,
             b'm' => MEMORY,
-            _ => return Err("usage: floor [i][m]".into()),
+            b'a' => u8::MAX,
+            _ => return Err("usage: floor [i][m][a]".into()),
         };
     }
     let socket = socket_with(

@@ -217,7 +217,7 @@ fn a_program_named_ss_takes_its_flags() {
 fn dump_files() {
     let population = Population::new("dump").unwrap();
     let mut comparison = Comparison::of(population.near());
-    // Nothing in a listener's message moves, and without `-i` little in others.
+    // Little in a listener's message moves.
     for flags in ["-tl", "-tln4", "-tl6", "-t state listening", "-tlm", "-tl --tos"] {
         comparison.dumped(flags);
     }
