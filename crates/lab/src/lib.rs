@@ -6,6 +6,7 @@
 //! - [`Namespace`]: a network of its own, with veth pairs, addresses and neighbours;
 //! - [`Population`]: one socket of each kind that a test can make, in each TCP state;
 //! - [`crowd`]: many thousand connections, held by several processes, and churn beside them;
+//! - [`holder`]: processes that hold sockets in given ways, and say what they hold;
 //! - [`Recording`] and [`synthetic`]: netlink messages in the form that `TCPDIAG_FILE` names, recorded
 //!   from the kernel or built for what this kernel cannot produce;
 //! - [`terminal`]: a program's output on a terminal of a given width;
@@ -13,6 +14,7 @@
 //! - [`measure`]: a program's time and peak memory.
 
 pub mod crowd;
+pub mod holder;
 pub mod measure;
 mod namespace;
 mod population;

@@ -144,9 +144,30 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// Compares what both say, and their status, where both refuse.
+    pub(crate) fn refused(&mut self, flags: &str) {
+        let outcome = |output: Output| {
+            let (said, status) = (String::from_utf8(output.stderr).unwrap(), output.status);
+            (String::from_utf8(output.stdout).unwrap(), said, status.code())
+        };
+        let theirs = outcome(self.run(Command::new("ss"), flags));
+        let ours = outcome(self.sockeye(flags));
+        assert_ne!(theirs.2, Some(0), "the installed `ss {flags}` does not refuse: {theirs:?}");
+        self.compared += 1;
+        if theirs != ours {
+            self.differences
+                .push(format!("ss {flags}\n  ss:      {theirs:?}\n  sockeye: {ours:?}"));
+        }
+    }
+
     /// What sockeye alone prints.
     pub(crate) fn sockeye_text(&self, flags: &str) -> String {
-        String::from_utf8(self.sockeye(flags).stdout).unwrap()
+        String::from_utf8(self.sockeye_bytes(flags)).unwrap()
+    }
+
+    /// What sockeye alone prints, whatever it is.
+    pub(crate) fn sockeye_bytes(&self, flags: &str) -> Vec<u8> {
+        self.sockeye(flags).stdout
     }
 
     /// Fails with all differences there were.

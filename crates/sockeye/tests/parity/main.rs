@@ -8,11 +8,18 @@
 
 mod cases;
 mod compare;
+mod owners;
 
 use std::process::Command;
 
 use compare::{Comparison, Sink};
 use sockeye_lab::{Namespace, Population, Recording, synthetic};
+
+/// This program as a process that holds sockets.
+#[test]
+fn socket_holder() {
+    sockeye_lab::holder::hold_if_asked();
+}
 
 /// Narrower than any row, common, and wider than most.
 const WIDTHS: [u16; 6] = [40, 80, 100, 132, 200, 400];
@@ -185,14 +192,20 @@ fn output_of_several_mebibytes() {
     comparison.finish();
 }
 
+/// sockeye by the name `ss`, as long as the directory lives.
+fn named_ss() -> (tempfile::TempDir, Command) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ss");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sockeye"), &path).unwrap();
+    (directory, Command::new(path))
+}
+
 #[test]
 fn a_program_named_ss_takes_its_flags() {
     let population = Population::new("named").unwrap();
     let mut comparison = Comparison::of(population.near());
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("ss");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sockeye"), &path).unwrap();
-    comparison.run_as(Command::new(path));
+    let (_directory, program) = named_ss();
+    comparison.run_as(program);
     for flags in ["-tan", "-u", "--tcp state established -n"] {
         comparison.live(flags);
     }
