@@ -61,7 +61,8 @@ impl<'a, P: Print> Owned<'a, P> {
     /// Output that cannot be written.
     pub(crate) fn finish(mut self, outcome: &mut Outcome) -> io::Result<()> {
         if self.owners.is_none() {
-            let inodes: Vec<u32> = self.waiting.iter().map(Waiting::inode).collect();
+            let inodes = self.waiting.iter().map(Waiting::inode).filter(|inode| *inode != 0);
+            let inodes: Vec<u32> = inodes.collect();
             self.look(Sought::Sockets(&inodes))?;
         }
         if let Some(error) = &self.failure {
