@@ -54,7 +54,7 @@ run: rust
 	@$(TARGET_DIR)/release/sockeye $(ARGS) || [ $$? -eq 3 ]
 
 test: rust
-	@scripts/need ip=iproute2 ss=iproute2 strace=strace /etc/services=netbase
+	@scripts/need ip=iproute2 ss=iproute2 strace=strace unshare=util-linux /etc/services=netbase
 	$(CARGO) test --locked --workspace
 
 lint: rust

@@ -7,14 +7,14 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 use sockeye_lab::Namespace;
-use sockeye_lab::holder::{self, EVERY_WAY, Holder, Holding, Report, Turnover};
+use sockeye_lab::holder::{self, EVERY_WAY, Holder, Holding, Opened, Report, Turnover};
 
 /// Dumps as text; for each four of them there is one as JSON.
 const DUMPS: usize = 100;
@@ -56,6 +56,30 @@ fn no_owner_is_wrong_while_processes_come_and_go() {
     let owned = seen.iter().filter(|seen| !seen.owners.is_empty()).count();
     assert!(owned > DUMPS, "{owned} sockets of processes that come and go, so this proved little");
     assert!(moving.len() > 10, "{} processes came and went, so this proved little", moving.len());
+}
+
+#[test]
+fn a_wrong_owner_would_be_noticed() {
+    let holding = |pid, fd, inode| Holding { pid, tid: pid, fd, inode, name: b"x".to_vec() };
+    let address = (Ipv4Addr::LOCALHOST, 80).into();
+    let report = Report {
+        holdings: vec![holding(10, 3, 7), holding(10, 4, 7), holding(11, 0, 7)],
+        opened: vec![Opened { inode: 7, tcp: true, address, peer: None }],
+    };
+    let held = |reports_all, inode, port, owner| {
+        let seen = Seen { inode, port, owners: Vec::new() };
+        Family::of(report.clone(), reports_all).held(&seen, owner)
+    };
+    for reports_all in [false, true] {
+        assert!(held(reports_all, None, 80, (10, 3)));
+        assert!(held(reports_all, Some(7), 80, (10, 4)));
+        // The child, when it had just been forked.
+        assert!(held(reports_all, Some(7), 80, (11, 3)));
+        assert!(!held(reports_all, None, 80, (12, 3)));
+        assert!(!held(reports_all, None, 81, (10, 3)));
+        assert!(!held(reports_all, Some(8), 81, (10, 3)));
+        assert_eq!(held(reports_all, Some(7), 80, (10, 5)), !reports_all);
+    }
 }
 
 /// Says at its end, also by a panic, that there is nothing more to disturb.

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::{
+    Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 
 use super::report::{Holding, Opened, Report, from_hex, to_hex};
 use crate::failed;
@@ -101,6 +103,8 @@ fn perform(task: &str) -> io::Result<()> {
 
 fn hold(task: &Task<'_>) -> io::Result<()> {
     let mut sharers = task.take_name()?;
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     let mut sockets = Vec::new();
     let mut opened = Vec::new();
     for kind in 0..task.numbers("sockets")?.pop().unwrap_or(0_usize) {

@@ -74,18 +74,21 @@ fn names_are_the_bytes_that_the_process_gave_itself() {
     }
 }
 
-/// As a daemon with many workers does it: what a program tells of one socket fills several reads.
+/// What the program for few sockets tells of one thread has to fit into one read, of 32 KiB: 1024
+/// descriptors.
 #[test]
 fn a_socket_of_many_descriptors_is_found_with_all_of_them() {
     let namespace = Namespace::new("workers").unwrap();
-    let copies = [10; 900];
-    let plan = Plan { name: b"worker", sockets: 1, copies: &copies, ..Plan::default() };
-    let (_holders, report) = start(&namespace, &[plan, plan]);
-    let inodes: Vec<u32> = inodes(&report).into_iter().collect();
-    assert!(owners(&report, false, report.opened[0].inode).len() > 900);
-    for threads in [false, true] {
-        assert_found(&report, threads, Sought::All);
-        assert_found(&report, threads, Sought::Sockets(&inodes));
+    for number in [900, 1500] {
+        let copies = vec![10; number];
+        let plan = Plan { name: b"worker", sockets: 1, copies: &copies, ..Plan::default() };
+        let (_holders, report) = start(&namespace, &[plan, plan]);
+        let inodes: Vec<u32> = inodes(&report).into_iter().collect();
+        assert_eq!(owners(&report, false, report.opened[0].inode).len(), 1 + number);
+        for threads in [false, true] {
+            assert_found(&report, threads, Sought::All);
+            assert_found(&report, threads, Sought::Sockets(&inodes));
+        }
     }
 }
 
