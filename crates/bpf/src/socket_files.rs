@@ -39,7 +39,6 @@ pub fn few(inodes: &[u32]) -> Result<Vec<Holding>, Error> {
     if !walk.has_all(inodes)? {
         walk.look(LOW, u32::MAX)?;
     }
-    walk.found.sort_by_key(|holding| (holding.tid, holding.fd));
     Ok(walk.found)
 }
 
@@ -54,7 +53,11 @@ impl Walk {
     fn look(&mut self, first: u32, end: u32) -> Result<(), Error> {
         let range = [first.to_ne_bytes(), end.to_ne_bytes()].concat();
         self.loaded.put("ranges", &0_u32.to_ne_bytes(), &range)?;
-        self.loaded.each(|holding| self.found.push(*holding))
+        self.loaded.each(|holding| self.found.push(*holding))?;
+        // A table that grew meanwhile was walked again.
+        self.found.sort_by_key(|holding: &Holding| (holding.tid, holding.fd, holding.inode));
+        self.found.dedup_by_key(|holding| (holding.tid, holding.fd, holding.inode));
+        Ok(())
     }
 
     /// Whether every reference of the sockets was found.

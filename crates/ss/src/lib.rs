@@ -149,7 +149,8 @@ fn list(
     }
     if options.json {
         if options.process_contexts > 0 {
-            outcome.note(format_args!("-Z and -z: contexts are part of the text alone, not of JSON"));
+            outcome
+                .note(format_args!("-Z and -z: contexts are part of the text alone, not of JSON"));
         }
         let recorded = variable("TCPDIAG_FILE").is_some();
         let mut lines = Lines::new(stdout, recorded);

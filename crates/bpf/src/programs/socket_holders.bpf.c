@@ -7,7 +7,8 @@
  *
  * It takes no lock and no reference: the task may exit, its table be replaced, a file be closed and
  * its memory be another file's at once. A read from an address that is no more gives 0, and what was
- * found counts only if afterwards the task still has that table, and the table that file.
+ * found counts only if afterwards the task still has that table, and the table that file. If it has
+ * another table, which has grown, the walk begins again: what is told twice is the reader's to see.
  */
 #include "holding.h"
 #include <bpf/bpf_helpers.h>
@@ -46,6 +47,7 @@ struct walk {
 	/* The table's array of pointers, at `first`. */
 	__u64 slots;
 	__u32 first;
+	__u32 moved;
 	struct holding holding;
 };
 
@@ -70,6 +72,9 @@ static __always_inline __u64 references(struct file *file)
 /* What bpf_loop() takes for the end. */
 #define STOP 1
 
+/* A table that grows doubles. */
+#define MOVES 8
+
 static long look(__u32 index, struct walk *walk)
 {
 	__u64 slot = walk->slots + 8ull * index;
@@ -91,8 +96,12 @@ static long look(__u32 index, struct walk *walk)
 		return 0;
 	*known = references(file);
 	files = walk->task->files;
-	if ((__u64)files != walk->files || (__u64)files->fdt != walk->table)
+	if ((__u64)files != walk->files)
 		return STOP;
+	if ((__u64)files->fdt != walk->table) {
+		walk->moved = 1;
+		return STOP;
+	}
 	if (pointer_at(slot) != address)
 		return 0;
 	walk->holding.inode = inode;
@@ -107,7 +116,7 @@ int socket_holders(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct files_struct *files;
 	struct fdtable *table;
-	__u32 zero = 0, end;
+	__u32 zero = 0, end, moves;
 	struct range *range;
 	struct walk walk;
 
@@ -120,21 +129,26 @@ int socket_holders(struct bpf_iter__task *ctx)
 	/* As the kernel's iterator over files: a table that is the leader's comes with the leader. */
 	if (task->pid != task->tgid && files == task->group_leader->files)
 		return 0;
-	table = files->fdt;
-	end = table->max_fds < range->end ? table->max_fds : range->end;
-	if (end <= range->first)
-		return 0;
 	walk.seq = ctx->meta->seq;
 	walk.task = task;
 	walk.files = (__u64)files;
-	walk.table = (__u64)table;
-	walk.slots = (__u64)table->fd + 8ull * range->first;
 	walk.first = range->first;
 	walk.holding.inode = 0;
 	walk.holding.fd = 0;
 	walk.holding.tgid = task->tgid;
 	walk.holding.tid = task->pid;
 	__builtin_memcpy(walk.holding.comm, task->comm, sizeof(walk.holding.comm));
-	bpf_loop(end - range->first, look, &walk, 0);
+	for (moves = 0; moves < MOVES; moves++) {
+		table = files->fdt;
+		end = table->max_fds < range->end ? table->max_fds : range->end;
+		if (end <= range->first)
+			return 0;
+		walk.table = (__u64)table;
+		walk.slots = (__u64)table->fd + 8ull * range->first;
+		walk.moved = 0;
+		bpf_loop(end - range->first, look, &walk, 0);
+		if (!walk.moved)
+			return 0;
+	}
 	return 0;
 }
