@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod json;
+mod owners;
 mod recordings;
 
 use std::ffi::OsString;
