@@ -33,6 +33,7 @@ mod help;
 mod inet;
 mod interfaces;
 mod json;
+mod line;
 mod number;
 mod outcome;
 mod owned;
