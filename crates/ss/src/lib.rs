@@ -68,6 +68,7 @@ use environment::proc_root;
 use escape::Escape;
 use inet::{Rows, Shown};
 use json::Lines;
+use line::Room;
 use outcome::Outcome;
 use owned::Owned;
 use print::Print;
@@ -181,6 +182,7 @@ fn list(
             contexts: Contexts::of(options),
             root: proc_root(variable),
         },
+        room: [0; Room::LEN],
     };
     if !options.no_header {
         rows.columns.header()?;

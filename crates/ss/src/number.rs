@@ -77,37 +77,34 @@ pub(crate) fn unsigned(out: &mut impl Text, value: impl Into<u64>) {
     let value = value.into();
     match usize::try_from(value).ok().and_then(|value| SMALL.get(value)) {
         Some(small) => out.piece(*small, small[3].into()),
-        None => long(out, value),
+        None if value < 1_000_000 => four_to_six_digits(out, value),
+        None => seven_digits_or_more(out, value),
     }
 }
 
-/// [`four_digits_or_more`], which is not inlined here.
-#[inline(never)]
-fn long(out: &mut impl Text, value: u64) {
-    four_digits_or_more(out, value);
-}
-
-/// The same where it has four digits or more.
+/// The same where it has four, five or six digits.
 #[inline(always)]
-fn four_digits_or_more(out: &mut impl Text, value: u64) {
-    if value < 1_000_000 {
-        // Less than 1000, which fits.
-        let (first, count) = small((value / 1000) as u32);
-        let text = u64::from(first) | u64::from(three_digits(value % 1000)) << (8 * count);
-        out.piece(text.to_le_bytes(), count as usize + 3);
-    } else {
-        let (high, low) = (value / NINE_DIGITS, value % NINE_DIGITS);
-        if high == 0 {
-            return eight_digits_or_less(out, low);
-        }
-        if high < NINE_DIGITS {
-            eight_digits_or_less(out, high);
-        } else {
-            eight_digits_or_less(out, high / NINE_DIGITS);
-            out.piece((eight_digits(high % NINE_DIGITS) | ZEROS).to_le_bytes(), 8);
-        }
-        out.piece((eight_digits(low) | ZEROS).to_le_bytes(), 8);
+fn four_to_six_digits(out: &mut impl Text, value: u64) {
+    // Less than 1000, which fits.
+    let (first, count) = small((value / 1000) as u32);
+    let text = u64::from(first) | u64::from(three_digits(value % 1000)) << (8 * count);
+    out.piece(text.to_le_bytes(), count as usize + 3);
+}
+
+/// The same where it has seven digits or more.
+#[inline(never)]
+fn seven_digits_or_more(out: &mut impl Text, value: u64) {
+    let (high, low) = (value / NINE_DIGITS, value % NINE_DIGITS);
+    if high == 0 {
+        return eight_digits_or_less(out, low);
     }
+    if high < NINE_DIGITS {
+        eight_digits_or_less(out, high);
+    } else {
+        eight_digits_or_less(out, high / NINE_DIGITS);
+        out.piece((eight_digits(high % NINE_DIGITS) | ZEROS).to_le_bytes(), 8);
+    }
+    out.piece((eight_digits(low) | ZEROS).to_le_bytes(), 8);
 }
 
 /// The same where it has eight digits or less, and is not 0.
@@ -154,7 +151,8 @@ pub(crate) fn named(line: &mut Line<'_>, name: &str, value: u64) {
     room.text(name.as_bytes());
     match usize::try_from(value).ok().and_then(|value| SMALL.get(value)) {
         Some(small) => room.piece(*small, small[3].into()),
-        None => room.apart(|room| four_digits_or_more(room, value)),
+        None if value < 1_000_000 => room.apart(|room| four_to_six_digits(room, value)),
+        None => room.apart(|room| seven_digits_or_more(room, value)),
     }
 }
 

@@ -82,11 +82,18 @@ fn bits(bytes: u64) -> f64 {
 }
 
 /// Appends memory, `-i`'s numbers, the signatures' peers and the upper-layer protocol.
-pub(crate) fn describe(out: &mut Vec<u8>, socket: &Socket, style: Style, names: &mut Names) {
+/// `room` is for the numbers.
+pub(crate) fn describe(
+    out: &mut Vec<u8>,
+    room: &mut [u8; Room::LEN],
+    socket: &Socket,
+    style: Style,
+    names: &mut Names,
+) {
     memory(out, socket.skmem.as_ref(), socket.mem.as_ref());
     match &socket.tcp_info {
-        Some(info) if info.sent_len() == TcpInfo::SIZE => numbers(out, socket, info, style),
-        Some(info) => numbers(out, socket, &info.zero_extended(), style),
+        Some(info) if info.sent_len() == TcpInfo::SIZE => numbers(out, room, socket, info, style),
+        Some(info) => numbers(out, room, socket, &info.zero_extended(), style),
         None => {}
     }
     if !socket.md5.is_empty() {
@@ -148,11 +155,16 @@ const ECN_SEEN: u8 = 16;
 const SYN_DATA: u8 = 32;
 const USEC_TS: u8 = 64;
 
-fn numbers(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
+fn numbers(
+    out: &mut Vec<u8>,
+    room: &mut [u8; Room::LEN],
+    socket: &Socket,
+    info: &TcpInfo,
+    style: Style,
+) {
     let options = info.tcp_options().unwrap_or(0);
     negotiated(out, options, socket, style);
-    let mut bytes = [0; Room::LEN];
-    let mut whole = Line::new(out, &mut bytes);
+    let mut whole = Line::new(out, room);
     let line = &mut whole;
     if options & WSCALE != 0 {
         number::named(line, " wscale:", info.snd_wscale().unwrap_or(0).into());
@@ -208,7 +220,7 @@ fn negotiated(out: &mut Vec<u8>, options: u8, socket: &Socket, style: Style) {
             out.extend_from_slice(word.as_bytes());
         }
     }
-    if let Some(name) = socket.congestion.filter(|name| !name.is_empty()) {
+    if let Some(name) = socket.congestion.as_ref().filter(|name| !name.is_empty()) {
         // `ss` keeps 15 bytes of it.
         let name = name.as_bytes();
         out.push(b' ');
