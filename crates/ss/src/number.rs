@@ -26,26 +26,25 @@ fn eight_digits(value: u64) -> u64 {
 /// `'0'` in every byte.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// The numbers below 1000 in decimal: up to three digits from the left, then how many.
-static SMALL: [[u8; 4]; 1000] = {
-    let mut small = [[0; 4]; 1000];
+/// The numbers below 1000 in decimal: up to three digits, the first in the lowest byte, and in the
+/// highest byte how many there are.
+static SMALL: [u32; 1000] = {
+    let mut small = [0; 1000];
     let mut value = 0;
     while value < small.len() {
-        // Each less than 10, which fits.
-        let hundreds = b'0' + (value / 100) as u8;
-        let tens = b'0' + (value / 10 % 10) as u8;
-        let ones = b'0' + (value % 10) as u8;
-        small[value] = match value {
-            0..10 => [ones, 0, 0, 1],
-            10..100 => [tens, ones, 0, 2],
-            _ => [hundreds, tens, ones, 3],
+        let (hundreds, tens, ones) = (value / 100, value / 10 % 10, value % 10);
+        let text = match value {
+            0..10 => 0x0100_0030 | ones,
+            10..100 => 0x0200_3030 | tens | ones << 8,
+            _ => 0x0330_3030 | hundreds | tens << 8 | ones << 16,
         };
+        small[value] = text as u32;
         value += 1;
     }
     small
 };
 
-/// The same with leading zeros, as a number whose lowest byte is the first digit.
+/// The same with leading zeros, without how many there are.
 static PADDED: [u32; 1000] = {
     let mut padded = [0; 1000];
     let mut value = 0;
@@ -60,14 +59,13 @@ static PADDED: [u32; 1000] = {
 /// The digits of `value` below 1000, the first in the lowest byte, and how many there are.
 #[inline]
 pub(crate) fn small(value: impl Into<u32>) -> (u32, u32) {
-    let [first, second, third, count] =
-        SMALL.get(value.into() as usize).copied().unwrap_or_default();
-    (u32::from_le_bytes([first, second, third, 0]), count.into())
+    let small = SMALL.get(value.into() as usize).copied().unwrap_or_default();
+    (small & 0xff_ffff, small >> 24)
 }
 
 /// The three digits of `value` below 1000, leading zeros included, the first in the lowest byte.
 #[inline]
-fn three_digits(value: u64) -> u32 {
+fn three_digits(value: u32) -> u32 {
     PADDED.get(value as usize).copied().unwrap_or_default()
 }
 
@@ -76,17 +74,16 @@ fn three_digits(value: u64) -> u32 {
 pub(crate) fn unsigned(out: &mut impl Text, value: impl Into<u64>) {
     let value = value.into();
     match usize::try_from(value).ok().and_then(|value| SMALL.get(value)) {
-        Some(small) => out.piece(*small, small[3].into()),
-        None if value < 1_000_000 => four_to_six_digits(out, value),
+        Some(small) => out.piece(small.to_le_bytes(), (*small >> 24) as usize),
+        None if value < 1_000_000 => four_to_six_digits(out, value as u32),
         None => seven_digits_or_more(out, value),
     }
 }
 
 /// The same where it has four, five or six digits.
 #[inline(always)]
-fn four_to_six_digits(out: &mut impl Text, value: u64) {
-    // Less than 1000, which fits.
-    let (first, count) = small((value / 1000) as u32);
+fn four_to_six_digits(out: &mut impl Text, value: u32) {
+    let (first, count) = small(value / 1000);
     let text = u64::from(first) | u64::from(three_digits(value % 1000)) << (8 * count);
     out.piece(text.to_le_bytes(), count as usize + 3);
 }
@@ -150,8 +147,10 @@ pub(crate) fn named(line: &mut Line<'_>, name: &str, value: u64) {
     let room = line.room();
     room.text(name.as_bytes());
     match usize::try_from(value).ok().and_then(|value| SMALL.get(value)) {
-        Some(small) => room.piece(*small, small[3].into()),
-        None if value < 1_000_000 => room.apart(|room| four_to_six_digits(room, value)),
+        Some(small) => room.piece(small.to_le_bytes(), (*small >> 24) as usize),
+        None if value < 1_000_000 => {
+            room.apart(|room| four_to_six_digits(room, value as u32));
+        }
         None => room.apart(|room| seven_digits_or_more(room, value)),
     }
 }
@@ -205,7 +204,7 @@ pub(crate) fn thousandths(out: &mut impl Text, value: u32) {
     let fraction = value % 1000;
     if fraction != 0 {
         // Three digits, and of those none that is a 0 at the end.
-        let digits = three_digits(fraction.into());
+        let digits = three_digits(fraction);
         text |= u64::from(u32::from(b'.') | digits << 8) << (8 * count);
         len += 1 + (u32::BITS - (digits & 0x0f_0f0f).leading_zeros()).div_ceil(8);
     }
