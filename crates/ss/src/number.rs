@@ -49,8 +49,8 @@ static PADDED: [u32; 1000] = {
     let mut padded = [0; 1000];
     let mut value = 0;
     while value < padded.len() {
-        let digits = value / 100 | value / 10 % 10 << 8 | value % 10 << 16;
-        padded[value] = 0x30_3030 | digits as u32;
+        let (hundreds, tens, ones) = (value / 100, value / 10 % 10, value % 10);
+        padded[value] = (0x30_3030 | hundreds | tens << 8 | ones << 16) as u32;
         value += 1;
     }
     padded
@@ -338,6 +338,7 @@ pub(crate) fn tenths(out: &mut impl Text, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::line::Room;
     use proptest::prelude::*;
 
     fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -397,7 +398,50 @@ mod tests {
         assert_eq!(text(|out| unsigned(out, u64::MAX)), "18446744073709551615");
     }
 
+    /// The same into a line.
+    fn line(write: impl FnOnce(&mut Line<'_>)) -> String {
+        let (mut out, mut room) = (Vec::new(), [b'?'; Room::LEN]);
+        let mut line = Line::new(&mut out, &mut room);
+        write(&mut line);
+        line.finish();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_longest_rate_has_room() {
+        // cwnd * mss * 8e6 of the greatest numbers.
+        let rate = f64::from(u32::MAX) * f64::from(u32::MAX) * 8e6;
+        let written = line(|line| named_whole(line, " send ", rate));
+        assert_eq!(written, format!(" send {rate:.0}"));
+    }
+
     proptest! {
+        #[test]
+        fn a_line_has_what_a_vector_has(value: u64, bits in 0_u32..64, quotient in 0.0_f64..1e21) {
+            let value = value >> bits;
+            let low = value as u32;
+            let name = " name:";
+            for (named, plain) in [
+                (line(|line| named(line, name, value)), value.to_string()),
+                (
+                    line(|line| named_signed(line, name, low.cast_signed())),
+                    low.cast_signed().to_string(),
+                ),
+                (
+                    line(|line| named_thousandths(line, name, low)),
+                    text(|out| thousandths(out, low)),
+                ),
+                (
+                    line(|line| named_general(line, name, quotient, 3)),
+                    text(|out| general(out, quotient, 3)),
+                ),
+                (line(|line| named_whole(line, name, quotient)), format!("{quotient:.0}")),
+                (line(|line| named_tenths(line, name, quotient)), format!("{quotient:.1}")),
+            ] {
+                prop_assert_eq!(named, format!("{name}{plain}"));
+            }
+        }
+
         #[test]
         fn integers_agree_with_the_standard_library(value: u64, bits in 0_u32..64, small in 0_u32..1_000_000) {
             for value in [value >> bits, small.into()] {
