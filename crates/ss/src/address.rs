@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use crate::number::{prefix, small};
+use crate::line::Text;
+use crate::number::small;
 
 /// Appends an address.
 pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
@@ -21,7 +22,7 @@ fn write_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
         len += count + 1;
     }
     // No dot behind the last one.
-    prefix(out, text.to_le_bytes(), len as usize - 1);
+    out.piece(text.to_le_bytes(), len as usize - 1);
 }
 
 fn write_ipv6(out: &mut Vec<u8>, address: Ipv6Addr) {
@@ -76,7 +77,7 @@ fn write_segment(out: &mut Vec<u8>, segment: u16) {
     let text = digits + 0x3030_3030 + letters * u32::from(b'a' - b'0' - 10);
     // The last digit is printed even if it is 0.
     let leading_zeros = digits.trailing_zeros().min(24) / 8;
-    prefix(out, (text >> (8 * leading_zeros)).to_le_bytes(), 4 - leading_zeros as usize);
+    out.piece((text >> (8 * leading_zeros)).to_le_bytes(), 4 - leading_zeros as usize);
 }
 
 #[cfg(test)]

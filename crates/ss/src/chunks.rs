@@ -46,18 +46,20 @@ impl Chunks {
         if self.used > 0 && len + 1 + 2 < self.room {
             *self = Chunks { room: self.room - len.next_multiple_of(2) - 2, first: false, ..*self };
         } else {
-            self.close_at_the_end(len);
+            *self = self.closed_at_the_end(len);
         }
     }
 
     /// [`Chunks::close`] where a chunk may be needed.
-    fn close_at_the_end(&mut self, len: usize) {
+    #[cold]
+    fn closed_at_the_end(mut self, len: usize) -> Self {
         self.hold(len);
         let room = self.room.saturating_sub(len.next_multiple_of(2));
         match room.checked_sub(2) {
-            Some(room) => *self = Chunks { room, first: false, ..*self },
+            Some(room) => self = Chunks { room, first: false, ..self },
             None => self.add(),
         }
+        self
     }
 }
 

@@ -205,17 +205,20 @@ impl<W: Write> Columns<W> {
     fn measure(&mut self) -> (Lengths, u16) {
         self.cut();
         let (mut lengths, mut start) = ([0; COUNT], self.row);
+        // Held in registers until the row is measured.
+        let mut chunks = self.chunks;
         let closed = self.layout.iter_mut().zip(&self.ends).take(self.current);
         for (length, (layout, end)) in lengths.iter_mut().zip(closed) {
             let len = end - start;
             start = *end;
             if !layout.hidden {
                 layout.longest = layout.longest.max(len);
-                self.chunks.close(len);
+                chunks.close(len);
                 // At most 65535, see above.
                 *length = len as u16;
             }
         }
+        self.chunks = chunks;
         (lengths, (self.text.len() - start) as u16)
     }
 

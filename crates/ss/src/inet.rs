@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use sockeye_model::{Endpoint, Owner, Protocol, SockOpt, Socket, Timer, TimerKind};
 
 use crate::columns::{Column, Columns};
+use crate::line::Room;
 use crate::number;
 use crate::resolve::Names;
 use crate::states;
@@ -43,6 +44,8 @@ pub(crate) struct Rows<W> {
     pub(crate) shown: Shown,
     /// `-p`, `-T`, `-Z`, `-z`
     pub(crate) users: Users,
+    /// Where a row's numbers are put together; what is in it is of no interest.
+    pub(crate) room: [u8; Room::LEN],
 }
 
 impl<W: Write> Rows<W> {
@@ -50,7 +53,7 @@ impl<W: Write> Rows<W> {
     pub(crate) fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {
         let v6only = socket.family == sockeye_model::Family::Inet6 && socket.v6only == Some(true);
         self.head(socket, v6only, owners)?;
-        let Rows { columns, names, shown, .. } = self;
+        let Rows { columns, names, shown, room, .. } = self;
         let Some(out) = columns.enter(Column::Details)? else { return Ok(()) };
         if shown.style.options {
             timer(out, &socket.timer, shown.style.version);
@@ -85,7 +88,7 @@ impl<W: Write> Rows<W> {
         }
         if shown.memory || (shown.tcp_info && socket.protocol != Protocol::UDP) {
             out.extend_from_slice(line);
-            tcp::describe(out, socket, shown.style, names);
+            tcp::describe(out, room, socket, shown.style, names);
         }
         Ok(())
     }

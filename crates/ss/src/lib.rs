@@ -33,6 +33,7 @@ mod help;
 mod inet;
 mod interfaces;
 mod json;
+mod line;
 mod number;
 mod outcome;
 mod owned;
@@ -67,6 +68,7 @@ use environment::proc_root;
 use escape::Escape;
 use inet::{Rows, Shown};
 use json::Lines;
+use line::Room;
 use outcome::Outcome;
 use owned::Owned;
 use print::Print;
@@ -184,6 +186,7 @@ fn list(
             contexts: Contexts::of(options),
             root: proc_root(variable),
         },
+        room: [0; Room::LEN],
     };
     if !options.no_header {
         rows.columns.header()?;

@@ -5,7 +5,7 @@
 //! one multiplication whose error is known to be too small to matter; the rest goes to the
 //! standard library's exact conversion.
 
-use std::io::Write;
+use crate::line::{Line, Text};
 
 /// The first number with more than eight digits.
 const NINE_DIGITS: u64 = 100_000_000;
@@ -26,95 +26,174 @@ fn eight_digits(value: u64) -> u64 {
 /// `'0'` in every byte.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// The numbers below 1000 in decimal: up to three digits from the left, then how many.
-static SMALL: [[u8; 4]; 1000] = {
-    let mut small = [[0; 4]; 1000];
+/// The numbers below 1000 in decimal: up to three digits, the first in the lowest byte, and in the
+/// highest byte how many there are.
+static SMALL: [u32; 1000] = {
+    let mut small = [0; 1000];
     let mut value = 0;
     while value < small.len() {
-        // Each less than 10, which fits.
-        let hundreds = b'0' + (value / 100) as u8;
-        let tens = b'0' + (value / 10 % 10) as u8;
-        let ones = b'0' + (value % 10) as u8;
-        small[value] = match value {
-            0..10 => [ones, 0, 0, 1],
-            10..100 => [tens, ones, 0, 2],
-            _ => [hundreds, tens, ones, 3],
+        let (hundreds, tens, ones) = (value / 100, value / 10 % 10, value % 10);
+        let text = match value {
+            0..10 => 0x0100_0030 | ones,
+            10..100 => 0x0200_3030 | tens | ones << 8,
+            _ => 0x0330_3030 | hundreds | tens << 8 | ones << 16,
         };
+        small[value] = text as u32;
         value += 1;
     }
     small
 };
 
+/// The same with leading zeros, without how many there are.
+static PADDED: [u32; 1000] = {
+    let mut padded = [0; 1000];
+    let mut value = 0;
+    while value < padded.len() {
+        let (hundreds, tens, ones) = (value / 100, value / 10 % 10, value % 10);
+        padded[value] = (0x30_3030 | hundreds | tens << 8 | ones << 16) as u32;
+        value += 1;
+    }
+    padded
+};
+
 /// The digits of `value` below 1000, the first in the lowest byte, and how many there are.
 #[inline]
 pub(crate) fn small(value: impl Into<u32>) -> (u32, u32) {
-    let [first, second, third, count] =
-        SMALL.get(value.into() as usize).copied().unwrap_or_default();
-    (u32::from_le_bytes([first, second, third, 0]), count.into())
+    let small = SMALL.get(value.into() as usize).copied().unwrap_or_default();
+    (small & 0xff_ffff, small >> 24)
+}
+
+/// The three digits of `value` below 1000, leading zeros included, the first in the lowest byte.
+#[inline]
+fn three_digits(value: u32) -> u32 {
+    PADDED.get(value as usize).copied().unwrap_or_default()
 }
 
 /// Appends `value` in decimal (`%llu`).
 #[inline(always)]
-pub(crate) fn unsigned(out: &mut Vec<u8>, value: impl Into<u64>) {
+pub(crate) fn unsigned(out: &mut impl Text, value: impl Into<u64>) {
     let value = value.into();
     match usize::try_from(value).ok().and_then(|value| SMALL.get(value)) {
-        Some(small) => prefix(out, *small, small[3].into()),
-        None => four_digits_or_more(out, value),
+        Some(small) => out.piece(small.to_le_bytes(), (*small >> 24) as usize),
+        None if value < 1_000_000 => four_to_six_digits(out, value as u32),
+        None => seven_digits_or_more(out, value),
     }
 }
 
-fn four_digits_or_more(out: &mut Vec<u8>, value: u64) {
-    if value < NINE_DIGITS {
-        let digits = eight_digits(value);
-        let leading_zeros = digits.trailing_zeros() / 8;
-        let text = (digits | ZEROS) >> (8 * leading_zeros);
-        prefix(out, text.to_le_bytes(), 8 - leading_zeros as usize);
+/// The same where it has four, five or six digits.
+#[inline(always)]
+fn four_to_six_digits(out: &mut impl Text, value: u32) {
+    let (first, count) = small(value / 1000);
+    let text = u64::from(first) | u64::from(three_digits(value % 1000)) << (8 * count);
+    out.piece(text.to_le_bytes(), count as usize + 3);
+}
+
+/// The same where it has seven digits or more.
+#[inline(never)]
+fn seven_digits_or_more(out: &mut impl Text, value: u64) {
+    let (high, low) = (value / NINE_DIGITS, value % NINE_DIGITS);
+    if high == 0 {
+        return eight_digits_or_less(out, low);
+    }
+    if high < NINE_DIGITS {
+        eight_digits_or_less(out, high);
     } else {
-        unsigned(out, value / NINE_DIGITS);
-        out.extend_from_slice(&(eight_digits(value % NINE_DIGITS) | ZEROS).to_le_bytes());
+        eight_digits_or_less(out, high / NINE_DIGITS);
+        out.piece((eight_digits(high % NINE_DIGITS) | ZEROS).to_le_bytes(), 8);
     }
+    out.piece((eight_digits(low) | ZEROS).to_le_bytes(), 8);
 }
 
-/// Appends the first `len` of `bytes`. All of them are copied, since a fixed number is copied faster
-/// than a variable one, and those that are too many are cut off.
+/// The same where it has eight digits or less, and is not 0.
 #[inline]
-pub(crate) fn prefix<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N], len: usize) {
-    let end = out.len() + len;
-    out.extend_from_slice(&bytes);
-    out.truncate(end);
+fn eight_digits_or_less(out: &mut impl Text, value: u64) {
+    let digits = eight_digits(value);
+    let leading_zeros = digits.trailing_zeros() / 8;
+    let text = (digits | ZEROS) >> (8 * leading_zeros);
+    out.piece(text.to_le_bytes(), 8 - leading_zeros as usize);
 }
 
 /// Appends `value` in decimal (`%d`).
 #[inline]
-pub(crate) fn signed(out: &mut Vec<u8>, value: i32) {
+pub(crate) fn signed(out: &mut impl Text, value: i32) {
     if value < 0 {
-        out.push(b'-');
+        out.piece([b'-'], 1);
     }
     unsigned(out, value.unsigned_abs());
 }
 
 /// Appends `value` in hexadecimal, with at least `width` digits (`%llx`, `%04x`).
-pub(crate) fn hex(out: &mut Vec<u8>, value: impl Into<u64>, width: u32) {
+pub(crate) fn hex(out: &mut impl Text, value: impl Into<u64>, width: u32) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let value = value.into();
     let significant = (u64::BITS - value.leading_zeros()).div_ceil(4).max(1);
     for place in (0..significant.max(width)).rev() {
         let digit = value.checked_shr(4 * place).unwrap_or(0) & 0xf;
-        out.push(DIGITS.get(digit as usize).copied().unwrap_or(b'0'));
+        out.piece([DIGITS.get(digit as usize).copied().unwrap_or(b'0')], 1);
     }
 }
 
 /// Appends `value` in hexadecimal after `0x`, but 0 as `0` (`%#x`).
-pub(crate) fn prefixed_hex(out: &mut Vec<u8>, value: u32) {
+pub(crate) fn prefixed_hex(out: &mut impl Text, value: u32) {
     if value != 0 {
-        out.extend_from_slice(b"0x");
+        out.text(b"0x");
     }
     hex(out, value, 1);
 }
 
+/// Appends a name of at most 32 bytes and a number (`%llu`) to a line.
+#[inline(always)]
+pub(crate) fn named(line: &mut Line<'_>, name: &str, value: u64) {
+    let room = line.room();
+    room.text(name.as_bytes());
+    match usize::try_from(value).ok().and_then(|value| SMALL.get(value)) {
+        Some(small) => room.piece(small.to_le_bytes(), (*small >> 24) as usize),
+        None if value < 1_000_000 => {
+            room.apart(|room| four_to_six_digits(room, value as u32));
+        }
+        None => room.apart(|room| seven_digits_or_more(room, value)),
+    }
+}
+
+/// The same of a signed number (`%d`).
+#[inline(always)]
+pub(crate) fn named_signed(line: &mut Line<'_>, name: &str, value: i32) {
+    if value < 0 {
+        line.word(name);
+    }
+    named(line, if value < 0 { "-" } else { name }, value.unsigned_abs().into());
+}
+
+/// Appends a name and [`thousandths`].
+#[inline(always)]
+pub(crate) fn named_thousandths(line: &mut Line<'_>, name: &str, value: u32) {
+    line.word(name);
+    line.room().apart(|room| thousandths(room, value));
+}
+
+/// Appends a name and [`general`].
+#[inline(always)]
+pub(crate) fn named_general(line: &mut Line<'_>, name: &str, value: f64, precision: u32) {
+    line.word(name);
+    line.room().apart(|room| general(room, value, precision));
+}
+
+/// Appends a name and [`whole`], which has 32 digits at most.
+#[inline(always)]
+pub(crate) fn named_whole(line: &mut Line<'_>, name: &str, value: f64) {
+    line.word(name);
+    line.room().apart(|room| whole(room, value));
+}
+
+/// Appends a name and [`tenths`], which have 32 digits at most.
+#[inline(always)]
+pub(crate) fn named_tenths(line: &mut Line<'_>, name: &str, value: f64) {
+    line.word(name);
+    line.room().apart(|room| tenths(room, value));
+}
+
 /// Appends `value / 1000` (`%g` of the quotient as a double).
-#[inline]
-pub(crate) fn thousandths(out: &mut Vec<u8>, value: u32) {
+pub(crate) fn thousandths(out: &mut impl Text, value: u32) {
     if value >= 1_000_000 {
         return general(out, f64::from(value) / 1000.0, 6);
     }
@@ -125,11 +204,11 @@ pub(crate) fn thousandths(out: &mut Vec<u8>, value: u32) {
     let fraction = value % 1000;
     if fraction != 0 {
         // Three digits, and of those none that is a 0 at the end.
-        let digits = eight_digits(fraction.into()) >> 40;
-        text |= (u64::from(b'.') | (digits | ZEROS) << 8) << (8 * count);
-        len += 1 + (u64::BITS - digits.leading_zeros()).div_ceil(8);
+        let digits = three_digits(fraction);
+        text |= u64::from(u32::from(b'.') | digits << 8) << (8 * count);
+        len += 1 + (u32::BITS - (digits & 0x0f_0f0f).leading_zeros()).div_ceil(8);
     }
-    prefix(out, text.to_le_bytes(), len as usize);
+    out.piece(text.to_le_bytes(), len as usize);
 }
 
 /// Powers of ten that a double holds exactly.
@@ -155,9 +234,9 @@ fn nearest(scaled: f64) -> Option<u64> {
 
 /// Appends `value` with `precision` significant digits at most (`%.*g`). The value must be finite
 /// and not negative, the precision between 1 and 6.
-pub(crate) fn general(out: &mut Vec<u8>, value: f64, precision: u32) {
+pub(crate) fn general(out: &mut impl Text, value: f64, precision: u32) {
     if value == 0.0 {
-        return out.push(b'0');
+        return out.piece([b'0'], 1);
     }
     let (digits, exponent) =
         fast_digits(value, precision).unwrap_or_else(|| exact_digits(value, precision));
@@ -197,43 +276,41 @@ fn exact_digits(value: f64, precision: u32) -> (u64, i32) {
 }
 
 /// Writes `precision` digits, the first of which counts `10^exponent`, as `%g` lays them out.
-fn place(out: &mut Vec<u8>, digits: u64, exponent: i32, precision: u32) {
-    // From the left, without the zeros at the end.
+fn place(out: &mut impl Text, digits: u64, exponent: i32, precision: u32) {
+    // From the left; without the zeros at the end, there are `count`.
     let digits = eight_digits(digits * 10_u64.pow(8 - precision));
     let count = (u64::BITS - digits.leading_zeros()).div_ceil(8);
-    let text = (digits | ZEROS).to_le_bytes();
-    let text = text.get(..count as usize).unwrap_or_default();
+    let text = digits | ZEROS;
+    let digits_from = |first: u32| text.checked_shr(8 * first).unwrap_or(0).to_le_bytes();
 
     if exponent < -4 || exponent >= precision as i32 {
-        let (first, others) = text.split_at(1);
-        out.extend_from_slice(first);
-        if !others.is_empty() {
-            out.push(b'.');
-            out.extend_from_slice(others);
+        out.piece(digits_from(0), 1);
+        if count > 1 {
+            out.piece([b'.'], 1);
+            out.piece(digits_from(1), count as usize - 1);
         }
-        out.push(b'e');
-        out.push(if exponent < 0 { b'-' } else { b'+' });
+        out.piece([b'e'], 1);
+        out.piece([if exponent < 0 { b'-' } else { b'+' }], 1);
         if exponent.unsigned_abs() < 10 {
-            out.push(b'0');
+            out.piece([b'0'], 1);
         }
         unsigned(out, exponent.unsigned_abs());
     } else if exponent < 0 {
-        out.extend_from_slice(b"0.");
-        out.resize(out.len() + exponent.unsigned_abs() as usize - 1, b'0');
-        out.extend_from_slice(text);
+        // At most four places from the point to the first digit.
+        out.piece(*b"0.000", 1 + exponent.unsigned_abs() as usize);
+        out.piece(digits_from(0), count as usize);
     } else {
-        let before = exponent.unsigned_abs() as usize + 1;
-        out.extend_from_slice(text.get(..before).unwrap_or(text));
-        out.resize(out.len() + before.saturating_sub(text.len()), b'0');
-        if let Some(after @ [_, ..]) = text.get(before..) {
-            out.push(b'.');
-            out.extend_from_slice(after);
+        let before = exponent.unsigned_abs() + 1;
+        out.piece(digits_from(0), before as usize);
+        if count > before {
+            out.piece([b'.'], 1);
+            out.piece(digits_from(before), (count - before) as usize);
         }
     }
 }
 
 /// Appends `value` without decimals (`%.0f`). It must not be negative.
-pub(crate) fn whole(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn whole(out: &mut impl Text, value: f64) {
     // From here on, doubles have no fraction; below, the sum has none, and a tie went to the even
     // digit.
     const INTEGERS: f64 = 4_503_599_627_370_496.0;
@@ -241,28 +318,27 @@ pub(crate) fn whole(out: &mut Vec<u8>, value: f64) {
     if rounded < 1e19 {
         unsigned(out, rounded as u64);
     } else {
-        // A vector takes everything that is written to it.
-        let _ = write!(out, "{rounded:.0}");
+        out.text(format!("{rounded:.0}").as_bytes());
     }
 }
 
 /// Appends `value` with one decimal (`%.1f`). It must not be negative.
-pub(crate) fn tenths(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn tenths(out: &mut impl Text, value: f64) {
     let scaled = value * 10.0;
     match (scaled < 1e8).then(|| nearest(scaled)).flatten() {
         Some(tenths) => {
             unsigned(out, tenths / 10);
             // Less than 10, which fits.
-            out.extend_from_slice(&[b'.', b'0' + (tenths % 10) as u8]);
+            out.text(&[b'.', b'0' + (tenths % 10) as u8]);
         }
-        // A vector takes everything that is written to it.
-        None => drop(write!(out, "{value:.1}")),
+        None => out.text(format!("{value:.1}").as_bytes()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::line::Room;
     use proptest::prelude::*;
 
     fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -322,7 +398,50 @@ mod tests {
         assert_eq!(text(|out| unsigned(out, u64::MAX)), "18446744073709551615");
     }
 
+    /// The same into a line.
+    fn line(write: impl FnOnce(&mut Line<'_>)) -> String {
+        let (mut out, mut room) = (Vec::new(), [b'?'; Room::LEN]);
+        let mut line = Line::new(&mut out, &mut room);
+        write(&mut line);
+        line.finish();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_longest_rate_has_room() {
+        // cwnd * mss * 8e6 of the greatest numbers.
+        let rate = f64::from(u32::MAX) * f64::from(u32::MAX) * 8e6;
+        let written = line(|line| named_whole(line, " send ", rate));
+        assert_eq!(written, format!(" send {rate:.0}"));
+    }
+
     proptest! {
+        #[test]
+        fn a_line_has_what_a_vector_has(value: u64, bits in 0_u32..64, quotient in 0.0_f64..1e21) {
+            let value = value >> bits;
+            let low = value as u32;
+            let name = " name:";
+            for (named, plain) in [
+                (line(|line| named(line, name, value)), value.to_string()),
+                (
+                    line(|line| named_signed(line, name, low.cast_signed())),
+                    low.cast_signed().to_string(),
+                ),
+                (
+                    line(|line| named_thousandths(line, name, low)),
+                    text(|out| thousandths(out, low)),
+                ),
+                (
+                    line(|line| named_general(line, name, quotient, 3)),
+                    text(|out| general(out, quotient, 3)),
+                ),
+                (line(|line| named_whole(line, name, quotient)), format!("{quotient:.0}")),
+                (line(|line| named_tenths(line, name, quotient)), format!("{quotient:.1}")),
+            ] {
+                prop_assert_eq!(named, format!("{name}{plain}"));
+            }
+        }
+
         #[test]
         fn integers_agree_with_the_standard_library(value: u64, bits in 0_u32..64, small in 0_u32..1_000_000) {
             for value in [value >> bits, small.into()] {

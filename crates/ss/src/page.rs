@@ -48,24 +48,27 @@ impl Page {
         columns: &[Shown],
         mut text: &'t [u8],
     ) -> &'t [u8] {
+        // Held in a register until the row ends.
+        let mut end = self.end;
         let mut gap = 0;
         for column in columns {
             let len = row.get(column.index).map_or(0, |len| usize::from(*len));
             let padding = column.width.saturating_sub(len + column.before);
             gap += column.before + if column.pad_before { padding } else { 0 };
-            self.cell(gap, len, text);
+            end = self.cell(end, gap, len, text);
             text = text.get(len..).unwrap_or_default();
             gap = if column.pad_behind { padding } else { 0 };
         }
-        self.cell(gap, 1, &LINE_END);
+        self.end = self.cell(end, gap, 1, &LINE_END);
         text
     }
 
-    /// Appends a gap and the first `len` bytes of `text`.
+    /// Writes a gap and the first `len` bytes of `text` at `at`, and gives the place behind them.
     #[inline(always)]
-    fn cell(&mut self, gap: usize, len: usize, text: &[u8]) {
+    fn cell(&mut self, at: usize, gap: usize, len: usize, text: &[u8]) -> usize {
         if let Some(piece) = text.first_chunk::<PIECE>()
-            && let Some(room) = self.bytes.get_mut(self.end..self.end + 2 * PIECE)
+            && let Some(room) = self.bytes.get_mut(at..)
+            && let Some(room) = room.first_chunk_mut::<{ 2 * PIECE }>()
             && let Some(spaces) = room.first_chunk_mut()
             && gap < PIECE
             && len <= PIECE
@@ -74,25 +77,26 @@ impl Page {
             if let Some(room) = room.get_mut(gap..gap + PIECE) {
                 room.copy_from_slice(piece);
             }
-            self.end += gap + len;
+            at + gap + len
         } else {
-            self.long(gap, text.get(..len).unwrap_or(text));
+            self.long(at, gap, text.get(..len).unwrap_or(text))
         }
     }
 
-    /// Appends a gap and a cell of any length.
-    fn long(&mut self, gap: usize, cell: &[u8]) {
-        let (start, end) = (self.end + gap, self.end + gap + cell.len());
+    /// The same of a cell of any length.
+    #[inline(never)]
+    fn long(&mut self, at: usize, gap: usize, cell: &[u8]) -> usize {
+        let (start, end) = (at + gap, at + gap + cell.len());
         if self.bytes.len() < end + 2 * PIECE {
             self.bytes.resize((end + 2 * PIECE).next_power_of_two(), 0);
         }
-        if let Some(spaces) = self.bytes.get_mut(self.end..start) {
+        if let Some(spaces) = self.bytes.get_mut(at..start) {
             spaces.fill(b' ');
         }
         if let Some(room) = self.bytes.get_mut(start..end) {
             room.copy_from_slice(cell);
         }
-        self.end = end;
+        end
     }
 
     /// Writes the page if it is full.

@@ -10,6 +10,7 @@ use sockeye_model::{Owner, Protocol};
 
 use crate::columns::Column;
 use crate::inet::{Rows, identity, timer};
+use crate::line;
 use crate::number;
 use crate::tcp;
 
@@ -78,7 +79,10 @@ fn numbers(out: &mut Vec<u8>, line: &Line) {
         out.extend_from_slice(b" ssthresh:");
         number::signed(out, tail.ssthresh);
     }
-    tcp::retransmitted(out, u32::from(line.socket.timer.retransmits), 0);
+    let mut bytes = [0; line::Room::LEN];
+    let mut words = line::Line::new(out, &mut bytes);
+    tcp::retransmitted(&mut words, u32::from(line.socket.timer.retransmits), 0);
     // Not told there, and 0 is not the kernel's default.
-    tcp::reordering(out, 0);
+    tcp::reordering(&mut words, 0);
+    words.finish();
 }

@@ -9,6 +9,7 @@ use sockeye_model::{
 };
 
 use crate::escape::Escape;
+use crate::line::{Line, Room};
 use crate::number;
 use crate::resolve::Names;
 use crate::version::Version;
@@ -26,54 +27,52 @@ pub(crate) struct Style {
 
 /// Appends ` name:value` unless the value is 0.
 #[inline(always)]
-fn counter(out: &mut Vec<u8>, name: &str, value: impl Into<u64>) {
+fn counter(line: &mut Line<'_>, name: &str, value: impl Into<u64>) {
     let value = value.into();
     if value != 0 {
-        out.extend_from_slice(name.as_bytes());
-        number::unsigned(out, value);
+        number::named(line, name, value);
     }
 }
 
 /// The same for a number that `ss` prints as a signed one.
 #[inline(always)]
-fn signed_counter(out: &mut Vec<u8>, name: &str, value: u32) {
+fn signed_counter(line: &mut Line<'_>, name: &str, value: u32) {
     if value != 0 {
-        out.extend_from_slice(name.as_bytes());
-        number::signed(out, value.cast_signed());
+        number::named_signed(line, name, value.cast_signed());
     }
 }
 
 /// The same for a time in µs, printed in ms.
 #[inline(always)]
-fn milliseconds(out: &mut Vec<u8>, name: &str, value_us: u32) {
+fn milliseconds(line: &mut Line<'_>, name: &str, value_us: u32) {
     if value_us != 0 {
-        out.extend_from_slice(name.as_bytes());
-        number::thousandths(out, value_us);
+        number::named_thousandths(line, name, value_us);
     }
 }
 
-/// Appends a rate of `bits` a second.
-fn rate(out: &mut Vec<u8>, bits: f64, style: Style) {
+/// Appends ` name rate` of `bits` a second.
+#[inline(always)]
+fn rate(line: &mut Line<'_>, name: &str, bits: f64, style: Style) {
     if style.numeric {
-        number::whole(out, bits);
+        number::named_whole(line, name, bits);
     } else {
-        let scale = [(1e12, b'T'), (1e9, b'G'), (1e6, b'M'), (1e3, b'k')];
+        let scale = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
         match scale.into_iter().find(|(unit, _)| bits >= *unit) {
             Some((unit, letter)) => {
-                number::general(out, bits / unit, 3);
-                out.push(letter);
+                number::named_general(line, name, bits / unit, 3);
+                line.word(letter);
             }
-            None => number::general(out, bits, 6),
+            None => number::named_general(line, name, bits, 6),
         }
     }
-    out.extend_from_slice(b"bps");
+    line.word("bps");
 }
 
-/// Appends ` name rate` unless the rate is 0.
-fn named_rate(out: &mut Vec<u8>, name: &str, bits: f64, style: Style) {
+/// The same unless the rate is 0.
+#[inline(always)]
+fn rate_unless_zero(line: &mut Line<'_>, name: &str, bits: f64, style: Style) {
     if bits != 0.0 {
-        out.extend_from_slice(name.as_bytes());
-        rate(out, bits, style);
+        rate(line, name, bits, style);
     }
 }
 
@@ -83,11 +82,18 @@ fn bits(bytes: u64) -> f64 {
 }
 
 /// Appends memory, `-i`'s numbers, the signatures' peers and the upper-layer protocol.
-pub(crate) fn describe(out: &mut Vec<u8>, socket: &Socket, style: Style, names: &mut Names) {
+/// `room` is for the numbers.
+pub(crate) fn describe(
+    out: &mut Vec<u8>,
+    room: &mut [u8; Room::LEN],
+    socket: &Socket,
+    style: Style,
+    names: &mut Names,
+) {
     memory(out, socket.skmem.as_ref(), socket.mem.as_ref());
     match &socket.tcp_info {
-        Some(info) if info.sent_len() == TcpInfo::SIZE => numbers(out, socket, info, style),
-        Some(info) => numbers(out, socket, &info.zero_extended(), style),
+        Some(info) if info.sent_len() == TcpInfo::SIZE => numbers(out, room, socket, info, style),
+        Some(info) => numbers(out, room, socket, &info.zero_extended(), style),
         None => {}
     }
     if !socket.md5.is_empty() {
@@ -149,46 +155,58 @@ const ECN_SEEN: u8 = 16;
 const SYN_DATA: u8 = 32;
 const USEC_TS: u8 = 64;
 
-fn numbers(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
-    negotiated(out, socket, info, style);
+fn numbers(
+    out: &mut Vec<u8>,
+    room: &mut [u8; Room::LEN],
+    socket: &Socket,
+    info: &TcpInfo,
+    style: Style,
+) {
+    let options = info.tcp_options().unwrap_or(0);
+    negotiated(out, options, socket, style);
+    let mut whole = Line::new(out, room);
+    let line = &mut whole;
+    if options & WSCALE != 0 {
+        number::named(line, " wscale:", info.snd_wscale().unwrap_or(0).into());
+        number::named(line, ",", info.rcv_wscale().unwrap_or(0).into());
+    }
     let rto = info.rto_us().unwrap_or(0);
     if rto != 3_000_000 {
-        milliseconds(out, " rto:", rto);
+        milliseconds(line, " rto:", rto);
     }
-    counter(out, " backoff:", info.backoff().unwrap_or(0));
+    counter(line, " backoff:", info.backoff().unwrap_or(0));
     let rtt = info.rtt_us().unwrap_or(0);
     if rtt != 0 {
-        milliseconds(out, " rtt:", rtt);
-        out.push(b'/');
-        number::thousandths(out, info.rttvar_us().unwrap_or(0));
+        number::named_thousandths(line, " rtt:", rtt);
+        number::named_thousandths(line, "/", info.rttvar_us().unwrap_or(0));
     }
-    milliseconds(out, " ato:", info.ato_us().unwrap_or(0));
+    milliseconds(line, " ato:", info.ato_us().unwrap_or(0));
     let (mss, cwnd) = (info.snd_mss().unwrap_or(0), info.snd_cwnd().unwrap_or(0));
-    signed_counter(out, " mss:", mss);
-    counter(out, " pmtu:", info.pmtu().unwrap_or(0));
-    signed_counter(out, " rcvmss:", info.rcv_mss().unwrap_or(0));
-    signed_counter(out, " advmss:", info.advmss().unwrap_or(0));
-    counter(out, " cwnd:", cwnd);
+    signed_counter(line, " mss:", mss);
+    counter(line, " pmtu:", info.pmtu().unwrap_or(0));
+    signed_counter(line, " rcvmss:", info.rcv_mss().unwrap_or(0));
+    signed_counter(line, " advmss:", info.advmss().unwrap_or(0));
+    counter(line, " cwnd:", cwnd);
     let ssthresh = info.snd_ssthresh().unwrap_or(0);
     if ssthresh < 0xffff {
-        counter(out, " ssthresh:", ssthresh);
+        counter(line, " ssthresh:", ssthresh);
     }
-    counter(out, " bytes_sent:", info.bytes_sent().unwrap_or(0));
-    counter(out, " bytes_retrans:", info.bytes_retrans().unwrap_or(0));
-    counter(out, " bytes_acked:", info.bytes_acked().unwrap_or(0));
-    counter(out, " bytes_received:", info.bytes_received().unwrap_or(0));
-    counter(out, " segs_out:", info.segs_out().unwrap_or(0));
-    counter(out, " segs_in:", info.segs_in().unwrap_or(0));
-    counter(out, " data_segs_out:", info.data_segs_out().unwrap_or(0));
-    counter(out, " data_segs_in:", info.data_segs_in().unwrap_or(0));
-    congestion(out, socket.congestion_info.as_ref(), style);
-    rates(out, socket, info, style);
-    limits(out, info);
-    segments(out, socket, info, style);
+    counter(line, " bytes_sent:", info.bytes_sent().unwrap_or(0));
+    counter(line, " bytes_retrans:", info.bytes_retrans().unwrap_or(0));
+    counter(line, " bytes_acked:", info.bytes_acked().unwrap_or(0));
+    counter(line, " bytes_received:", info.bytes_received().unwrap_or(0));
+    counter(line, " segs_out:", info.segs_out().unwrap_or(0));
+    counter(line, " segs_in:", info.segs_in().unwrap_or(0));
+    counter(line, " data_segs_out:", info.data_segs_out().unwrap_or(0));
+    counter(line, " data_segs_in:", info.data_segs_in().unwrap_or(0));
+    congestion(line, socket.congestion_info.as_ref(), style);
+    rates(line, socket, info, style);
+    limits(line, info);
+    segments(line, socket, info, style);
+    whole.finish();
 }
 
-fn negotiated(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
-    let options = info.tcp_options().unwrap_or(0);
+fn negotiated(out: &mut Vec<u8>, options: u8, socket: &Socket, style: Style) {
     if style.options {
         let words = [
             (TIMESTAMPS, " ts"),
@@ -202,21 +220,16 @@ fn negotiated(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) 
             out.extend_from_slice(word.as_bytes());
         }
     }
-    if let Some(name) = socket.congestion.filter(|name| !name.is_empty()) {
+    if let Some(name) = socket.congestion.as_ref().filter(|name| !name.is_empty()) {
         // `ss` keeps 15 bytes of it.
         let name = name.as_bytes();
         out.push(b' ');
         style.escape.write(out, name.get(..15).unwrap_or(name));
     }
-    if options & WSCALE != 0 {
-        out.extend_from_slice(b" wscale:");
-        number::unsigned(out, info.snd_wscale().unwrap_or(0));
-        out.push(b',');
-        number::unsigned(out, info.rcv_wscale().unwrap_or(0));
-    }
 }
 
-fn congestion(out: &mut Vec<u8>, block: Option<&CongestionInfo>, style: Style) {
+#[inline(always)]
+fn congestion(line: &mut Line<'_>, block: Option<&CongestionInfo>, style: Style) {
     match block {
         Some(CongestionInfo::Dctcp(dctcp)) if dctcp.enabled != 0 => {
             for (name, value) in [
@@ -225,33 +238,30 @@ fn congestion(out: &mut Vec<u8>, block: Option<&CongestionInfo>, style: Style) {
                 (",ab_ecn:", dctcp.ab_ecn),
                 (",ab_tot:", dctcp.ab_tot),
             ] {
-                out.extend_from_slice(name.as_bytes());
-                number::unsigned(out, value);
+                number::named(line, name, value.into());
             }
-            out.push(b')');
+            line.word(")");
         }
-        Some(CongestionInfo::Dctcp(_)) => out.extend_from_slice(b" dctcp:fallback_mode"),
-        Some(CongestionInfo::Bbr(bbr)) => model_of_bbr(out, bbr, style),
+        Some(CongestionInfo::Dctcp(_)) => line.word(" dctcp:fallback_mode"),
+        Some(CongestionInfo::Bbr(bbr)) => model_of_bbr(line, bbr, style),
         // Vegas shows in the rate alone.
         Some(CongestionInfo::Vegas(_)) | None => {}
     }
 }
 
-fn model_of_bbr(out: &mut Vec<u8>, bbr: &BbrInfo, style: Style) {
-    out.extend_from_slice(b" bbr:(bw:");
-    rate(out, bits(bbr.bandwidth_bytes_per_second), style);
-    out.extend_from_slice(b",mrtt:");
-    number::thousandths(out, bbr.min_rtt_us);
+fn model_of_bbr(line: &mut Line<'_>, bbr: &BbrInfo, style: Style) {
+    rate(line, " bbr:(bw:", bits(bbr.bandwidth_bytes_per_second), style);
+    number::named_thousandths(line, ",mrtt:", bbr.min_rtt_us);
     for (name, gain) in [(",pacing_gain:", bbr.pacing_gain), (",cwnd_gain:", bbr.cwnd_gain)] {
         if gain != 0 {
-            out.extend_from_slice(name.as_bytes());
-            number::general(out, f64::from(gain) / 256.0, 6);
+            number::named_general(line, name, f64::from(gain) / 256.0, 6);
         }
     }
-    out.push(b')');
+    line.word(")");
 }
 
-fn rates(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
+#[inline(always)]
+fn rates(line: &mut Line<'_>, socket: &Socket, info: &TcpInfo, style: Style) {
     const NONE: u64 = u64::MAX;
     let mut rtt = info.rtt_us().unwrap_or(0);
     if let Some(CongestionInfo::Vegas(vegas)) = &socket.congestion_info
@@ -264,93 +274,91 @@ fn rates(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
     let (mss, cwnd) = (info.snd_mss().unwrap_or(0), info.snd_cwnd().unwrap_or(0));
     if rtt > 0 {
         let bits = f64::from(cwnd) * f64::from(mss) * 8_000_000.0 / f64::from(rtt);
-        named_rate(out, " send ", bits, style);
+        rate_unless_zero(line, " send ", bits, style);
     }
-    counter(out, " lastsnd:", info.last_data_sent_ms().unwrap_or(0));
-    counter(out, " lastrcv:", info.last_data_recv_ms().unwrap_or(0));
-    counter(out, " lastack:", info.last_ack_recv_ms().unwrap_or(0));
+    counter(line, " lastsnd:", info.last_data_sent_ms().unwrap_or(0));
+    counter(line, " lastrcv:", info.last_data_recv_ms().unwrap_or(0));
+    counter(line, " lastack:", info.last_ack_recv_ms().unwrap_or(0));
     let pacing = info.pacing_rate_bytes_per_second().unwrap_or(0);
     if pacing != 0 && pacing != NONE {
-        named_rate(out, " pacing_rate ", bits(pacing), style);
+        rate_unless_zero(line, " pacing_rate ", bits(pacing), style);
         let limit = info.max_pacing_rate_bytes_per_second().unwrap_or(0);
         if limit != NONE {
-            named_rate(out, "/", bits(limit), style);
+            rate_unless_zero(line, "/", bits(limit), style);
         }
     }
     let delivery = info.delivery_rate_bytes_per_second().unwrap_or(0);
-    named_rate(out, " delivery_rate ", bits(delivery), style);
-    counter(out, " delivered:", info.delivered().unwrap_or(0));
-    counter(out, " delivered_ce:", info.delivered_ce().unwrap_or(0));
+    rate_unless_zero(line, " delivery_rate ", bits(delivery), style);
+    counter(line, " delivered:", info.delivered().unwrap_or(0));
+    counter(line, " delivered_ce:", info.delivered_ce().unwrap_or(0));
     if info.delivery_rate_app_limited() == Some(true) {
-        out.extend_from_slice(b" app_limited");
+        line.word(" app_limited");
     }
 }
 
 /// What the sender was limited by.
-fn limits(out: &mut Vec<u8>, info: &TcpInfo) {
+#[inline(always)]
+fn limits(line: &mut Line<'_>, info: &TcpInfo) {
     let busy = info.busy_time_us().unwrap_or(0);
     if busy == 0 {
         return;
     }
-    out.extend_from_slice(b" busy:");
-    number::unsigned(out, busy / 1000);
-    out.extend_from_slice(b"ms");
+    number::named(line, " busy:", busy / 1000);
+    line.word("ms");
     for (name, time) in [
         (" rwnd_limited:", info.rwnd_limited_us().unwrap_or(0)),
         (" sndbuf_limited:", info.sndbuf_limited_us().unwrap_or(0)),
     ] {
         if time != 0 {
-            out.extend_from_slice(name.as_bytes());
-            number::unsigned(out, time / 1000);
-            out.extend_from_slice(b"ms(");
-            number::tenths(out, 100.0 * time as f64 / busy as f64);
-            out.extend_from_slice(b"%)");
+            number::named(line, name, time / 1000);
+            number::named_tenths(line, "ms(", 100.0 * time as f64 / busy as f64);
+            line.word("%)");
         }
     }
 }
 
-fn segments(out: &mut Vec<u8>, socket: &Socket, info: &TcpInfo, style: Style) {
-    counter(out, " unacked:", info.unacked().unwrap_or(0));
-    retransmitted(out, info.retrans().unwrap_or(0), info.total_retrans().unwrap_or(0));
-    counter(out, " lost:", info.lost().unwrap_or(0));
+#[inline(always)]
+fn segments(line: &mut Line<'_>, socket: &Socket, info: &TcpInfo, style: Style) {
+    counter(line, " unacked:", info.unacked().unwrap_or(0));
+    retransmitted(line, info.retrans().unwrap_or(0), info.total_retrans().unwrap_or(0));
+    counter(line, " lost:", info.lost().unwrap_or(0));
     if socket.state != State::Listen {
-        counter(out, " sacked:", info.sacked().unwrap_or(0));
+        counter(line, " sacked:", info.sacked().unwrap_or(0));
     }
-    counter(out, " dsack_dups:", info.dsack_dups().unwrap_or(0));
-    counter(out, " fackets:", info.fackets().unwrap_or(0));
-    reordering(out, info.reordering().unwrap_or(0));
-    signed_counter(out, " reord_seen:", info.reord_seen().unwrap_or(0));
-    milliseconds(out, " rcv_rtt:", info.rcv_rtt_us().unwrap_or(0));
-    signed_counter(out, " rcv_space:", info.rcv_space().unwrap_or(0));
-    counter(out, " rcv_ssthresh:", info.rcv_ssthresh().unwrap_or(0));
-    counter(out, " notsent:", info.notsent_bytes().unwrap_or(0));
+    counter(line, " dsack_dups:", info.dsack_dups().unwrap_or(0));
+    counter(line, " fackets:", info.fackets().unwrap_or(0));
+    reordering(line, info.reordering().unwrap_or(0));
+    signed_counter(line, " reord_seen:", info.reord_seen().unwrap_or(0));
+    milliseconds(line, " rcv_rtt:", info.rcv_rtt_us().unwrap_or(0));
+    signed_counter(line, " rcv_space:", info.rcv_space().unwrap_or(0));
+    counter(line, " rcv_ssthresh:", info.rcv_ssthresh().unwrap_or(0));
+    counter(line, " notsent:", info.notsent_bytes().unwrap_or(0));
     let min_rtt = info.min_rtt_us().unwrap_or(0);
     if min_rtt != u32::MAX {
-        milliseconds(out, " minrtt:", min_rtt);
+        milliseconds(line, " minrtt:", min_rtt);
     }
-    counter(out, " rcv_ooopack:", info.rcv_ooopack().unwrap_or(0));
-    counter(out, " snd_wnd:", info.snd_wnd().unwrap_or(0));
+    counter(line, " rcv_ooopack:", info.rcv_ooopack().unwrap_or(0));
+    counter(line, " snd_wnd:", info.snd_wnd().unwrap_or(0));
     if style.version >= Version::V7_1 {
-        counter(out, " rcv_wnd:", info.rcv_wnd().unwrap_or(0));
-        counter(out, " rehash:", info.rehash().unwrap_or(0));
+        counter(line, " rcv_wnd:", info.rcv_wnd().unwrap_or(0));
+        counter(line, " rehash:", info.rehash().unwrap_or(0));
     }
 }
 
 /// ` retrans:NOW/TOTAL` unless both are 0.
-pub(crate) fn retransmitted(out: &mut Vec<u8>, now: u32, total: u32) {
+#[inline(always)]
+pub(crate) fn retransmitted(line: &mut Line<'_>, now: u32, total: u32) {
     if now != 0 || total != 0 {
-        out.extend_from_slice(b" retrans:");
-        number::unsigned(out, now);
-        out.push(b'/');
-        number::unsigned(out, total);
+        number::named(line, " retrans:", now.into());
+        number::named(line, "/", total.into());
     }
 }
 
 /// ` reordering:N` unless it is 3, the kernel's default.
-pub(crate) fn reordering(out: &mut Vec<u8>, segments: u32) {
+#[inline(always)]
+pub(crate) fn reordering(line: &mut Line<'_>, segments: u32) {
     if segments != 3 {
-        out.extend_from_slice(b" reordering:");
-        number::signed(out, segments.cast_signed());
+        number::named_signed(line, " reordering:", segments.cast_signed());
     }
 }
 

@@ -1,0 +1,150 @@
+//! Where text is put together: a vector, or a [`Line`] before one.
+//!
+//! Most of what is printed are words of a few bytes. Appended to a vector, each asks whether the
+//! vector must grow, and where it begins is read back from memory, where the one before has just left
+//! it: to wait for that takes longer than to write the word. A line asks less often, and as long as
+//! no reference to it is handed on, it is held in registers. Hence the functions that are inlined
+//! always, and the others that take its parts and give its end.
+
+/// Takes text piece by piece.
+pub(crate) trait Text {
+    /// Appends the first `len` of `piece`. All of them are copied, since a fixed number is copied
+    /// faster than a variable one, and those that are too many are covered by what follows.
+    fn piece<const N: usize>(&mut self, piece: [u8; N], len: usize);
+
+    /// Appends text of any length.
+    fn text(&mut self, text: &[u8]);
+}
+
+impl Text for Vec<u8> {
+    #[inline]
+    fn piece<const N: usize>(&mut self, piece: [u8; N], len: usize) {
+        let end = self.len() + len;
+        self.extend_from_slice(&piece);
+        self.truncate(end);
+    }
+
+    #[inline]
+    fn text(&mut self, text: &[u8]) {
+        self.extend_from_slice(text);
+    }
+}
+
+/// Room for text; what has no room in it is lost.
+#[derive(Debug)]
+pub(crate) struct Room<'b> {
+    bytes: &'b mut [u8; Room::LEN],
+    /// Where the text ends.
+    end: usize,
+}
+
+impl Room<'_> {
+    /// Bytes.
+    pub(crate) const LEN: usize = 512;
+
+    /// Lets a function write here that is not inlined.
+    #[inline(always)]
+    pub(crate) fn apart(&mut self, write: impl FnOnce(&mut Room<'_>)) {
+        self.end = apart(self.bytes, self.end, write);
+    }
+}
+
+#[inline(never)]
+fn apart(bytes: &mut [u8; Room::LEN], end: usize, write: impl FnOnce(&mut Room<'_>)) -> usize {
+    let mut room = Room { bytes, end };
+    write(&mut room);
+    room.end
+}
+
+impl Text for Room<'_> {
+    #[inline(always)]
+    fn piece<const N: usize>(&mut self, piece: [u8; N], len: usize) {
+        if self.end <= Room::LEN - N
+            && let Some(room) = self.bytes.get_mut(self.end..self.end + N)
+        {
+            room.copy_from_slice(&piece);
+            self.end += len;
+        }
+    }
+
+    #[inline(always)]
+    fn text(&mut self, text: &[u8]) {
+        if let Some(room) = self.bytes.get_mut(self.end..)
+            && let Some(room) = room.get_mut(..text.len())
+        {
+            room.copy_from_slice(text);
+            self.end += text.len();
+        }
+    }
+}
+
+/// Text that is appended to a vector when it is finished, or when there is no room for a word more.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    out: &'a mut Vec<u8>,
+    room: Room<'a>,
+}
+
+impl<'a> Line<'a> {
+    /// The longest word: a name of 32 bytes and a number of as many.
+    const WORD: usize = 64;
+
+    /// An empty line that goes to `out`. What is in `bytes` is of no interest.
+    #[inline(always)]
+    pub(crate) fn new(out: &'a mut Vec<u8>, bytes: &'a mut [u8; Room::LEN]) -> Self {
+        Line { out, room: Room { bytes, end: 0 } }
+    }
+
+    /// Room for a word.
+    #[inline(always)]
+    pub(crate) fn room(&mut self) -> &mut Room<'a> {
+        if self.room.end > Room::LEN - Line::WORD {
+            append(self.out, self.room.bytes, self.room.end);
+            self.room.end = 0;
+        }
+        &mut self.room
+    }
+
+    /// Appends a word.
+    #[inline(always)]
+    pub(crate) fn word(&mut self, word: &str) {
+        self.room().text(word.as_bytes());
+    }
+
+    /// Appends the line to the vector.
+    #[inline(always)]
+    pub(crate) fn finish(self) {
+        append(self.out, self.room.bytes, self.room.end);
+    }
+}
+
+#[inline(never)]
+fn append(out: &mut Vec<u8>, bytes: &[u8; Room::LEN], end: usize) {
+    out.extend_from_slice(bytes.get(..end).unwrap_or(bytes));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_line_of_any_length_reaches_the_vector_whole(
+            words in prop::collection::vec("[a-z]{0,32}", 0..100),
+            lens in prop::collection::vec(0_usize..8, 100),
+        ) {
+            let (mut out, mut expected) = (b"before".to_vec(), "before".to_owned());
+            let mut bytes = [b'?'; Room::LEN];
+            let mut line = Line::new(&mut out, &mut bytes);
+            for (word, len) in words.iter().zip(lens) {
+                line.word(word);
+                line.room().piece(*b"ABCDEFGH", len);
+                expected.push_str(word);
+                expected.push_str("ABCDEFGH".get(..len).unwrap());
+            }
+            line.finish();
+            prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}
