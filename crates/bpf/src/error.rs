@@ -26,6 +26,9 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
+    /// File tables were replaced during every walk.
+    #[error("file tables grew while the BPF program socket_holders walked them")]
+    Moving,
     /// A program told a part of a record.
     #[error("the BPF program {program} told {length} bytes, which are no whole records")]
     Torn {

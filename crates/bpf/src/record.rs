@@ -12,8 +12,13 @@ pub struct Holding {
     pub tid: u32,
     /// The descriptor.
     pub fd: u32,
+    /// It was opened by O_PATH. `inode` may then be that of a file system's entry for a Unix socket;
+    /// the link in `/proc/PID/fd` tells.
+    pub by_path: bool,
     /// The thread's name (`task->comm`), ended by a NUL if it is shorter.
     pub comm: [u8; 16],
+    /// Which file table: tasks that share one tell the same descriptors.
+    pub table: u64,
 }
 
 /// A thread that is not its process's first one.
@@ -31,20 +36,25 @@ pub struct Thread {
     pub comm: [u8; 16],
 }
 
+/// In `fd` of struct holding.
+const BY_PATH: u32 = 1 << 31;
+
 /// Something that a program tells, of `SIZE` bytes.
 #[cfg_attr(not(feature = "programs"), allow(dead_code, reason = "nothing is told then"))]
 pub(crate) trait Record<const SIZE: usize> {
     fn from_bytes(bytes: &[u8; SIZE]) -> Self;
 }
 
-impl Record<32> for Holding {
-    fn from_bytes(bytes: &[u8; 32]) -> Holding {
+impl Record<40> for Holding {
+    fn from_bytes(bytes: &[u8; 40]) -> Holding {
         Holding {
-            inode: u32::from_ne_bytes(part(bytes, 0)),
-            tgid: u32::from_ne_bytes(part(bytes, 4)),
-            tid: u32::from_ne_bytes(part(bytes, 8)),
-            fd: u32::from_ne_bytes(part(bytes, 12)),
-            comm: part(bytes, 16),
+            table: u64::from_ne_bytes(part(bytes, 0)),
+            inode: u32::from_ne_bytes(part(bytes, 8)),
+            tgid: u32::from_ne_bytes(part(bytes, 12)),
+            tid: u32::from_ne_bytes(part(bytes, 16)),
+            fd: u32::from_ne_bytes(part(bytes, 20)) & !BY_PATH,
+            by_path: u32::from_ne_bytes(part(bytes, 20)) & BY_PATH != 0,
+            comm: part(bytes, 24),
         }
     }
 }
@@ -77,9 +87,11 @@ mod tests {
 
     #[test]
     fn a_holding_is_laid_out_as_in_the_header() {
-        let holding = Holding::from_bytes(bytes(&[1, 2, 3, 4]).as_slice().try_into().unwrap());
-        let Holding { inode, tgid, tid, fd, comm } = holding;
-        assert_eq!((inode, tgid, tid, fd), (1, 2, 3, 4));
+        let mut told = 5_u64.to_ne_bytes().to_vec();
+        told.extend(bytes(&[1, 2, 3, 4 | BY_PATH]));
+        let holding = Holding::from_bytes(told.as_slice().try_into().unwrap());
+        let Holding { table, inode, tgid, tid, fd, by_path, comm } = holding;
+        assert_eq!((table, inode, tgid, tid, fd, by_path), (5, 1, 2, 3, 4, true));
         assert_eq!(&comm, b"nginx: worker\0\0\0");
     }
 

@@ -116,7 +116,7 @@ fn attributes(attrs: &mut Attributes<'_>, ecn_layout: Option<EcnLayout>, socket:
             1 => socket.mem = mem(attrs),
             2 => TcpInfo::replace(&mut socket.tcp_info, attrs.bytes(), ecn_layout),
             3 => socket.congestion_info = tcp_info::vegas(attrs),
-            4 => socket.congestion = Some(Name::new(attrs.bytes())),
+            4 => Name::replace(&mut socket.congestion, attrs.bytes()),
             5 => socket.tos = attrs.u8(),
             6 => socket.tclass = attrs.u8(),
             7 => socket.skmem = skmem(attrs),

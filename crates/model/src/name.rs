@@ -17,24 +17,38 @@ impl Name {
     /// (include/net/tcp.h) are 16 with the final NUL; a longer one is cut.
     pub const CAPACITY: usize = 31;
 
+    const EMPTY: Name = Name { len: 0, bytes: [0; Name::CAPACITY] };
+
     /// Takes `bytes` up to the first NUL, and at most [`Name::CAPACITY`] of them.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
+        let mut name = Name::EMPTY;
+        name.fill(bytes);
+        name
+    }
+
+    /// `*name = Some(Name::new(bytes))`, in place: a record that is copied right after a part of it
+    /// was written makes the processor wait. Once a socket, that shows.
+    #[inline]
+    pub fn replace(name: &mut Option<Name>, bytes: &[u8]) {
+        name.insert(Name::EMPTY).fill(bytes);
+    }
+
+    /// Fills an empty name.
+    #[inline]
+    fn fill(&mut self, bytes: &[u8]) {
         let bytes = bytes.get(..Name::CAPACITY).unwrap_or(bytes);
         let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
         // At most CAPACITY, which fits.
-        let mut name = Name { len: bytes.len() as u8, bytes: [0; Name::CAPACITY] };
+        self.len = bytes.len() as u8;
         if bytes.len() <= 8 {
-            // Put together in a register: a record that is copied right after a part of it was
-            // written makes the processor wait. Once a socket, that shows.
             let word = bytes.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-            if let Some(front) = name.bytes.first_chunk_mut() {
+            if let Some(front) = self.bytes.first_chunk_mut() {
                 *front = word.to_le_bytes();
             }
-        } else if let Some(front) = name.bytes.get_mut(..bytes.len()) {
+        } else if let Some(front) = self.bytes.get_mut(..bytes.len()) {
             front.copy_from_slice(bytes);
         }
-        name
     }
 
     /// The name as the kernel gave it.

@@ -68,6 +68,13 @@ fn add(owners: &mut Owners, pid: u32, tid: u32, comm: &[u8], table: &[Holding]) 
     }
 }
 
+/// Whether that is a socket's inode, as /proc shows it.
+fn is_socket(holding: &Holding) -> bool {
+    !holding.by_path
+        || std::fs::read_link(format!("/proc/{}/fd/{}", holding.tid, holding.fd))
+            .is_ok_and(|to| to.as_os_str() == format!("socket:[{}]", holding.inode).as_str())
+}
+
 /// The descriptors of what is sought. A few sockets are sought by the kernel, if its program for that
 /// loads and has room for them.
 fn each(sought: Sought<'_>, mut each: impl FnMut(&Holding)) -> Result<(), Error> {
@@ -77,12 +84,12 @@ fn each(sought: Sought<'_>, mut each: impl FnMut(&Holding)) -> Result<(), Error>
     {
         let inodes: Vec<u32> = inodes.iter().copied().collect();
         if let Ok(found) = socket_files::few(&inodes) {
-            found.iter().for_each(each);
+            found.iter().filter(|holding| is_socket(holding)).for_each(each);
             return Ok(());
         }
     }
     socket_files::all(|holding| {
-        if wanted.has(holding.inode) {
+        if wanted.has(holding.inode) && is_socket(holding) {
             each(holding);
         }
     })

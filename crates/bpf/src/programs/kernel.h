@@ -27,7 +27,7 @@ typedef __u32 __wsum;
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000
 
-/* include/linux/fs.h: opened by O_PATH, so the name of a socket, not a socket. */
+/* include/linux/fs.h: opened by O_PATH. */
 #define FMODE_PATH (1 << 14)
 
 struct seq_file;
@@ -60,6 +60,18 @@ struct inode {
 	unsigned long i_ino;
 };
 
+struct lockref {
+	int count;
+};
+
+struct dentry {
+	struct lockref d_lockref;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 typedef struct {
 	__s64 counter;
 } atomic_long_t;
@@ -72,6 +84,7 @@ typedef struct {
 struct file {
 	/* An integer, or a bitwise type of 4 bytes. */
 	__u32 f_mode;
+	struct path f_path;
 	struct inode *f_inode;
 	file_ref_t f_ref;
 	/* Before 6.13. */

@@ -17,12 +17,13 @@ int socket_files(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct holding holding;
 
-	if (!task || !file || !bpf_sock_from_file(file))
+	if (!task || !file || !is_socket(file))
 		return 0;
+	holding.table = (__u64)task->files;
 	holding.inode = file->f_inode->i_ino;
 	holding.tgid = task->tgid;
 	holding.tid = task->pid;
-	holding.fd = ctx->fd;
+	holding.fd = ctx->fd | by_path(file);
 	__builtin_memcpy(holding.comm, task->comm, sizeof(holding.comm));
 	bpf_seq_write(ctx->meta->seq, &holding, sizeof(holding));
 	return 0;
