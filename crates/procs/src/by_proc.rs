@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use sockeye_model::Name;
 
 use crate::owners::Task;
-use crate::search::Wanted;
-use crate::{Error, Owners};
+use crate::search::{Wanted, in_initial_pid_namespace};
+use crate::{Error, Limit, Owners};
 
 /// Room for the entries that one system call reads, bytes.
 const ENTRIES: usize = 32 * 1024;
@@ -31,6 +31,9 @@ pub(crate) fn search(root: &Path, threads: bool, wanted: &Wanted) -> Result<Owne
     let mut walk = Walk { wanted, owners: Owners::default() };
     let mut processes = Vec::new();
     numbers(&proc, |pid| processes.push(pid)).map_err(|errno| failed(root, errno))?;
+    if processes.is_empty() && root == Path::new("/proc") {
+        return Err(Error::NoProcesses);
+    }
     for pid in processes {
         let path = format!("{pid}/fd");
         let looked = walk.task(&proc, pid, threads.then_some(pid));
@@ -48,7 +51,28 @@ pub(crate) fn search(root: &Path, threads: bool, wanted: &Wanted) -> Result<Owne
             looked.map_err(|errno| failed(&root.join(format!("{tid}/fd")), errno))?;
         }
     }
+    if root == Path::new("/proc") {
+        walk.owners.limit(limit(root));
+    }
     Ok(walk.owners)
+}
+
+/// Why this `/proc` may not show every process of the host.
+fn limit(root: &Path) -> Option<Limit> {
+    if !in_initial_pid_namespace(root) {
+        return Some(Limit::PidNamespace);
+    }
+    // NUMBER NUMBER MAJOR:MINOR ROOT MOUNT-POINT OPTIONS ... - proc SOURCE OPTIONS
+    let mounts = std::fs::read_to_string(root.join("self/mountinfo")).unwrap_or_default();
+    let last = mounts.lines().filter_map(|line| line.split_once(" - ")).rfind(|(mount, kind)| {
+        mount.split(' ').nth(4) == Some("/proc") && kind.starts_with("proc ")
+    });
+    let (_, kind) = last?;
+    let options = kind.split(' ').nth(2).unwrap_or_default();
+    let hides = |option: &str| {
+        option.strip_prefix("hidepid=").is_some_and(|how| how != "off" && how != "0")
+    };
+    options.split(',').any(hides).then_some(Limit::Hidepid)
 }
 
 /// What became of a look at something that may be gone, or hidden.
@@ -99,21 +123,30 @@ impl Walk<'_> {
         let files = directory(proc, format!("{number}/fd"))?;
         let mut entries = [MaybeUninit::uninit(); ENTRIES];
         let mut entries = RawDir::new(&files, &mut entries);
-        let mut named = false;
+        let (mut named, mut unread) = (false, false);
         while let Some(entry) = entries.next() {
             let entry = entry?;
             let name = entry.file_name();
             let Some(fd) = number_of(name) else { continue };
             let inode = match socket_inode(files.as_fd(), name) {
                 Ok(Some(inode)) if self.wanted.has(inode) => inode,
-                Ok(_) | Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(errno),
+                // Closed meanwhile, or a file whose path is too long, which is no socket.
+                Ok(_) | Err(Errno::NOENT | Errno::NAMETOOLONG) => continue,
+                Err(errno @ (Errno::ACCESS | Errno::PERM | Errno::SRCH)) => return Err(errno),
+                // Of one descriptor: the others may be seen.
+                Err(_) => {
+                    unread = true;
+                    continue;
+                }
             };
             if !named {
                 named = true;
-                self.owners.task(Task { pid, tid, comm: comm(proc, number) });
+                self.owners.task(Task { pid, tid, comm: comm(proc, number)? });
             }
             self.owners.holds(inode, fd);
+        }
+        if unread {
+            self.owners.not_seen();
         }
         Ok(())
     }
@@ -154,11 +187,15 @@ fn inode_in(link: &[u8]) -> Option<u32> {
 }
 
 /// The task's name; empty when it is gone.
-fn comm(proc: &OwnedFd, number: u32) -> Name {
+fn comm(proc: &OwnedFd, number: u32) -> Result<Name, Errno> {
     let mut comm = [0; COMM];
     let path = format!("{number}/comm");
     let read = openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .and_then(|file| rustix::io::read(file, &mut comm));
-    let comm = comm.get(..read.unwrap_or(0)).unwrap_or_default();
-    Name::new(comm.strip_suffix(b"\n").unwrap_or(comm))
+    let length = match read {
+        Err(Errno::NOENT | Errno::SRCH) => 0,
+        read => read?,
+    };
+    let comm = comm.get(..length).unwrap_or_default();
+    Ok(Name::new(comm.strip_suffix(b"\n").unwrap_or(comm)))
 }

@@ -15,6 +15,9 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
+    /// There are no processes in `/proc`, not even this one: it is not mounted.
+    #[error("/proc has no processes: is it mounted?")]
+    NoProcesses,
     /// BPF was to be used, and cannot be ([`Way::Bpf`](crate::Way::Bpf)).
     #[error(transparent)]
     Bpf(#[from] sockeye_bpf::Error),

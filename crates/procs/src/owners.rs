@@ -15,6 +15,16 @@ pub struct Owners {
     held: Vec<Held>,
     tasks: Vec<Task>,
     unseen: u64,
+    limit: Option<Limit>,
+}
+
+/// Why not every process of the host could be seen at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The reader is in a PID namespace of its own, and sees the processes in that.
+    PidNamespace,
+    /// `/proc` is mounted with hidepid (proc(5)), and may leave out those of others.
+    Hidepid,
 }
 
 /// A descriptor that is a socket.
@@ -55,6 +65,16 @@ impl Owners {
     #[must_use]
     pub fn unseen(&self) -> u64 {
         self.unseen
+    }
+
+    /// Why there may be owners that could not be seen, beside those of [`Owners::unseen`].
+    #[must_use]
+    pub fn limited(&self) -> Option<Limit> {
+        self.limit
+    }
+
+    pub(crate) fn limit(&mut self, limit: Option<Limit>) {
+        self.limit = limit;
     }
 
     /// A task whose descriptors follow; to be called once a task, before them.

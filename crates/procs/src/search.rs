@@ -118,10 +118,16 @@ impl Wanted {
 /// Whether `root` numbers processes as BPF programs see them: it is `/proc`, this process is in the
 /// initial PID namespace, and `/proc` was mounted in that.
 fn counts_as_bpf(root: &Path) -> bool {
-    let names = |link: &str, target: &str| {
-        fs::read_link(root.join(link)).is_ok_and(|to| to.as_os_str() == target)
-    };
     root == Path::new("/proc")
-        && names("self/ns/pid", INITIAL_PID_NAMESPACE)
-        && names("self", &std::process::id().to_string())
+        && in_initial_pid_namespace(root)
+        && leads_to(&root.join("self"), &std::process::id().to_string())
+}
+
+/// Whether this process is in the initial PID namespace, where all of the host can be seen.
+pub(crate) fn in_initial_pid_namespace(root: &Path) -> bool {
+    leads_to(&root.join("self/ns/pid"), INITIAL_PID_NAMESPACE)
+}
+
+fn leads_to(link: &Path, target: &str) -> bool {
+    fs::read_link(link).is_ok_and(|to| to.as_os_str() == target)
 }

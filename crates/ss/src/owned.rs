@@ -7,7 +7,7 @@ use std::io;
 
 use sockeye_diag::procnet::Line;
 use sockeye_model::{Owner, Socket};
-use sockeye_procs::{FEW, HAS_BPF, Owners, Search, Sought};
+use sockeye_procs::{FEW, HAS_BPF, Limit, Owners, Search, Sought};
 
 use crate::outcome::Outcome;
 use crate::print::Print;
@@ -20,7 +20,7 @@ pub(crate) struct Owned<'a, P: Print> {
     owners: Option<Owners>,
     waiting: Vec<Waiting>,
     /// The last mark that was taken while sockets waited: how many did, and the place in `rows` that
-    /// this became.
+    /// this became. One is enough, since of one dump after the other only the last can begin again.
     marked: (usize, Option<P::Mark>),
     /// Those of one socket.
     found: Vec<Owner>,
@@ -68,13 +68,20 @@ impl<'a, P: Print> Owned<'a, P> {
         if let Some(error) = &self.failure {
             outcome.failed(format_args!("owners are not shown: {error}"));
         }
-        let unseen = self.owners.as_ref().map_or(0, Owners::unseen);
-        if unseen > 0 && self.without > 0 {
+        let owners = self.owners.unwrap_or_default();
+        let (unseen, limit, without) = (owners.unseen(), owners.limited(), self.without);
+        if without > 0 && (unseen > 0 || limit.is_some()) {
+            let limit = match limit {
+                None => "",
+                Some(Limit::PidNamespace) => {
+                    "; those outside this PID namespace are not seen at all"
+                }
+                Some(Limit::Hidepid) => "; /proc is mounted with hidepid, which leaves out others",
+            };
             outcome.incomplete(format_args!(
-                "sockets shown without owner: {}; processes that may not be looked into: {unseen}; \
-                 that needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: run as root, or setcap \
-                 cap_sys_ptrace,cap_dac_read_search+ep $(command -v sockeye)",
-                self.without
+                "sockets shown without owner: {without}; processes that may not be looked into: \
+                 {unseen}{limit}. CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH show the owners in /proc, or \
+                 CAP_BPF and CAP_PERFMON all of them"
             ));
         }
         if !HAS_BPF {
@@ -126,12 +133,14 @@ impl<'a, P: Print> Owned<'a, P> {
 
     fn print_socket(&mut self, socket: &Socket) -> io::Result<()> {
         self.find(socket.inode);
-        self.rows.socket(socket, Some(&self.found))
+        let known = self.failure.is_none().then_some(self.found.as_slice());
+        self.rows.socket(socket, known)
     }
 
     fn print_line(&mut self, line: &Line) -> io::Result<()> {
         self.find(line.socket.inode);
-        self.rows.line(line, Some(&self.found))
+        let known = self.failure.is_none().then_some(self.found.as_slice());
+        self.rows.line(line, known)
     }
 }
 
@@ -199,7 +208,9 @@ mod tests {
         type Mark = usize;
 
         fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {
-            let owners = owners.unwrap().iter().map(|owner| owner.fd).collect();
+            // Absent where they could not be looked for.
+            let owners = owners
+                .map_or(vec![u32::MAX], |owners| owners.iter().map(|owner| owner.fd).collect());
             self.0.push((socket.inode, owners));
             Ok(())
         }
@@ -298,7 +309,7 @@ mod tests {
         rows.socket(&socket(7), None).unwrap();
         let (mut outcome, mut said) = (Outcome::default(), Vec::new());
         rows.finish(&mut outcome).unwrap();
-        assert_eq!(printed.0, [(7, vec![])]);
+        assert_eq!(printed.0, [(7, vec![u32::MAX])]);
         assert_eq!(outcome.finish("ss", &mut said), crate::outcome::FAILED);
         let said = String::from_utf8(said).unwrap();
         assert!(said.contains("owners are not shown: /nonexistent/proc: "), "{said}");
