@@ -107,3 +107,50 @@ fn a_thread_is_told_with_its_name_and_whether_its_files_are_the_first_ones() {
     let shared = told.iter().find(|thread| thread.tid == me).unwrap();
     assert!(shared.shares_files && shared.start_ns < own.start_ns, "{shared:?} {own:?}");
 }
+
+#[test]
+fn a_table_that_threads_share_counts_once() {
+    // A thread takes a table of its own, and a further one shares that: each tells the low descriptor.
+    // The process itself has the socket at a high one alone.
+    let low: OwnedFd = TcpListener::bind("127.0.0.1:0").unwrap().into();
+    let (sought, number) = (inode(&low), fd(&low));
+    let (ready, wait) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                ready.send(()).unwrap();
+                let _ = ended.recv();
+            });
+        });
+    });
+    wait.recv().unwrap();
+    let high = rustix::io::fcntl_dupfd_cloexec(&low, 700).unwrap();
+    drop(low);
+    let few = socket_files::few(&[sought]).unwrap();
+    drop(end);
+    thread.join().unwrap();
+    let told = |own: bool| {
+        let of = few.iter().filter(move |holding| (holding.tid == holding.tgid) == own);
+        of.map(|holding| holding.fd).collect::<Vec<_>>()
+    };
+    assert_eq!((told(true), told(false)), (vec![fd(&high)], vec![number, number]), "{few:?}");
+}
+
+#[test]
+fn what_was_opened_by_path_is_told_and_marked() {
+    let socket: OwnedFd = UdpSocket::bind("127.0.0.1:0").unwrap().into();
+    let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
+    let high = rustix::io::fcntl_dupfd_cloexec(&opened, 700).unwrap();
+    drop(opened);
+    let expected = [(fd(&socket), false), (fd(&high), true)];
+    let mine = |told: Vec<Holding>| {
+        let mine = told.into_iter().filter(|holding| holding.inode == inode(&socket));
+        mine.map(|holding| (holding.fd, holding.by_path)).collect::<Vec<_>>()
+    };
+    assert_eq!(mine(socket_files::few(&[inode(&socket)]).unwrap()), expected);
+    assert_eq!(mine(all()), expected);
+}
