@@ -33,7 +33,7 @@ pub struct SkMemInfo {
     pub wmem_queued: u32,
     /// `SK_MEMINFO_OPTMEM`: options, filters and control messages.
     pub optmem: u32,
-    /// `SK_MEMINFO_BACKLOG` (since 3.5): packets that wait for the socket's lock.
+    /// `SK_MEMINFO_BACKLOG` (since 3.6): packets that wait for the socket's lock.
     pub backlog: Option<u32>,
     /// `SK_MEMINFO_DROPS` (since 4.7): packets dropped by this socket, a count.
     pub drops: Option<u32>,
@@ -71,7 +71,7 @@ fields! {
         /// Memory of options, filters and control messages.
         skmem_optmem_bytes: u32 = *optmem, "bytes", "SK_MEMINFO_OPTMEM", "3.3";
         /// Packets that wait for the socket's lock.
-        skmem_backlog_bytes: Option<u32> = *backlog, "bytes", "SK_MEMINFO_BACKLOG", "3.5";
+        skmem_backlog_bytes: Option<u32> = *backlog, "bytes", "SK_MEMINFO_BACKLOG", "3.6";
         /// Packets dropped by this socket.
         skmem_drops: Option<u32> = *drops, "packets", "SK_MEMINFO_DROPS", "4.7";
     }

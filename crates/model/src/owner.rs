@@ -6,7 +6,7 @@ use crate::field::fields;
 /// A process, or one of its threads, that holds a descriptor of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
-    /// Process id, as the reader's pid namespace counts.
+    /// Process id, as the reader's `/proc` counts.
     pub pid: u32,
     /// Thread id, where threads were asked for.
     pub tid: Option<u32>,
@@ -18,7 +18,7 @@ pub struct Owner {
 
 fields! {
     Owner, Owner { pid, tid, fd, comm } => {
-        /// Process id, as the reader's pid namespace counts.
+        /// Process id, as the reader's /proc counts.
         pid: u32 = *pid, "", "/proc/PID", "";
         /// Thread id, where threads were asked for.
         tid: Option<u32> = *tid, "", "/proc/PID/task/TID", "";
@@ -47,7 +47,7 @@ fields! {
         interface_name: Option<&[u8]> = *interface, "", "IFLA_IFNAME", "2.2";
         /// Path of the socket's control group below the mount point of cgroup v2, where it can be seen.
         cgroup_path: Option<&[u8]> = *cgroup, "", "cgroup2 file system", "4.5";
-        /// Descriptors that refer to the socket, where owners were asked for (`-p`); empty where none can be seen.
+        /// Descriptors that refer to the socket, where owners were asked for (`-p`); empty where none can be seen, absent where they could not be looked for.
         owners: Option<&[Owner]> = *owners, "", "", "";
     }
 }

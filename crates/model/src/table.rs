@@ -80,7 +80,7 @@ fields! {
         /// Address family.
         family: Family = *family, "", "idiag_family", "2.6.14";
         /// Transport protocol.
-        protocol: Protocol = *protocol, "", "sdiag_protocol", "2.6.14";
+        protocol: Protocol = *protocol, "", "sdiag_protocol (of the request)", "3.3";
         /// State of the socket; other protocols borrow TCP's states, close is an unconnected UDP socket.
         state: State = *state, "", "idiag_state", "2.6.14";
         /// Local address; unspecified (0.0.0.0, ::) for any.
@@ -101,9 +101,9 @@ fields! {
         timer_expires_ms: Option<u32> = (timer.kind != TimerKind::Off).then_some(timer.expires_ms), "ms", "idiag_expires", "2.6.14";
         /// Retransmissions or probes without an answer; absent when no timer runs.
         timer_retransmits: Option<u8> = (timer.kind != TimerKind::Off).then_some(timer.retransmits), "count", "idiag_retrans", "2.6.14";
-        /// Bytes received and not yet read; of all sockets but listeners.
+        /// Bytes received and not yet read (TCP), or the memory of datagrams that wait to be read, overhead included (UDP); of all sockets but listeners.
         recv_queue_bytes: Option<u32> = (*state != State::Listen).then_some(*rqueue), "bytes", "idiag_rqueue", "2.6.14";
-        /// Bytes sent and not yet acknowledged (TCP), or not yet transmitted (UDP); of all sockets but listeners.
+        /// Bytes written and not yet acknowledged, sent or not (TCP), or the memory of datagrams not yet transmitted, overhead included (UDP); of all sockets but listeners.
         send_queue_bytes: Option<u32> = (*state != State::Listen).then_some(*wqueue), "bytes", "idiag_wqueue", "2.6.14";
         /// Connections that wait to be accepted; of listeners.
         accept_queue: Option<u32> = (*state == State::Listen).then_some(*rqueue), "connections", "idiag_rqueue", "2.6.14";
@@ -111,9 +111,9 @@ fields! {
         accept_queue_limit: Option<u32> =
             (*state == State::Listen && matches!(source, Source::Netlink)).then_some(*wqueue),
             "connections", "idiag_wqueue", "2.6.14";
-        /// User id of the owner, as the reader's user namespace counts; absent where the kernel tells 0 for want of an owner (inode 0: TIME-WAIT, SYN-RECV, orphans of older kernels).
+        /// User id of the owner, as the reader's user namespace counts; absent where the kernel tells 0 for want of an owner (inode 0: TIME-WAIT, SYN-RECV, connections not yet accepted, orphans of older kernels).
         uid: Option<u32> = (*uid != 0 || *inode != 0).then_some(*uid), "", "idiag_uid", "2.6.14";
-        /// Inode number of the socket; 0 when no file refers to it (orphans, TIME-WAIT, SYN-RECV).
+        /// Inode number of the socket; 0 when no file refers to it (TIME-WAIT, SYN-RECV, connections not yet accepted, orphans).
         inode: u32 = *inode, "", "idiag_inode", "2.6.14";
         /// Type of service of IPv4: DSCP and ECN.
         tos: Option<u8> = *tos, "", "INET_DIAG_TOS", "3.3";
@@ -125,7 +125,7 @@ fields! {
         mark: Option<u32> = *mark, "", "INET_DIAG_MARK", "4.9";
         /// Id of the control group (v2) that made the socket: the inode number of its directory.
         cgroup_id: Option<Id> = cgroup_id.map(|id| Id(id.0)), "", "INET_DIAG_CGROUP_ID", "5.8";
-        /// An IPv6 socket that refuses IPv4.
+        /// An IPv6 socket that refuses IPv4; told of listeners and unconnected sockets.
         v6only: Option<bool> = *v6only, "", "INET_DIAG_SKV6ONLY", "4.3";
         /// Directions that were shut down.
         shutdown: Option<crate::Shutdown> = *shutdown, "", "INET_DIAG_SHUTDOWN", "3.8";
