@@ -1,6 +1,7 @@
 //! The table from sockets to their owners.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use sockeye_model::{Name, Owner};
 
@@ -11,7 +12,7 @@ const END: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub struct Owners {
     /// Inode number to the socket's newest entry in `held`.
-    newest: HashMap<u32, u32>,
+    newest: HashMap<u32, u32, BuildHasherDefault<InodeHasher>>,
     held: Vec<Held>,
     tasks: Vec<Task>,
     unseen: u64,
@@ -25,6 +26,28 @@ pub enum Limit {
     PidNamespace,
     /// `/proc` is mounted with hidepid (proc(5)), and may leave out those of others.
     Hidepid,
+}
+
+/// Spreads inode numbers. The kernel counts them up (`get_next_ino`), so nobody chooses them to
+/// collide, and one multiplication does (Fibonacci hashing).
+#[derive(Debug, Default)]
+struct InodeHasher(u64);
+
+impl Hasher for InodeHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u32(&mut self, inode: u32) {
+        // 2^64 divided by the golden ratio. The upper bits are the best ones; the map takes the lower.
+        self.0 = u64::from(inode).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(self.0 as u32 ^ u32::from(*byte));
+        }
+    }
 }
 
 /// A descriptor that is a socket.
