@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use sockeye_model::Name;
 
 use crate::owners::Task;
-use crate::search::{Wanted, in_initial_pid_namespace};
+use crate::search::{Wanted, in_initial_pid_namespace, is_numbered_as_here};
 use crate::{Error, Limit, Owners};
 
 /// Room for the entries that one system call reads, bytes.
@@ -59,20 +59,25 @@ pub(crate) fn search(root: &Path, threads: bool, wanted: &Wanted) -> Result<Owne
 
 /// Why this `/proc` may not show every process of the host.
 fn limit(root: &Path) -> Option<Limit> {
-    if !in_initial_pid_namespace(root) {
+    // Mounted by an outer namespace, it numbers this process otherwise, and shows the others there.
+    if !in_initial_pid_namespace(root) && is_numbered_as_here(root) {
         return Some(Limit::PidNamespace);
     }
-    // NUMBER NUMBER MAJOR:MINOR ROOT MOUNT-POINT OPTIONS ... - proc SOURCE OPTIONS
     let mounts = std::fs::read_to_string(root.join("self/mountinfo")).unwrap_or_default();
-    let last = mounts.lines().filter_map(|line| line.split_once(" - ")).rfind(|(mount, kind)| {
-        mount.split(' ').nth(4) == Some("/proc") && kind.starts_with("proc ")
-    });
-    let (_, kind) = last?;
-    let options = kind.split(' ').nth(2).unwrap_or_default();
-    let hides = |option: &str| {
-        option.strip_prefix("hidepid=").is_some_and(|how| how != "off" && how != "0")
+    hides_processes(&mounts).then_some(Limit::Hidepid)
+}
+
+/// Whether `/proc` is mounted with hidepid, by the lines of `/proc/self/mountinfo`:
+/// `NUMBER NUMBER MAJOR:MINOR ROOT MOUNT-POINT OPTIONS… - proc SOURCE OPTIONS`.
+fn hides_processes(mounts: &str) -> bool {
+    let of_proc = |line: &str| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let is_proc = mount.split(' ').nth(4) == Some("/proc");
+        kind.strip_prefix("proc ").filter(|_| is_proc)?.split(' ').nth(1).map(str::to_owned)
     };
-    options.split(',').any(hides).then_some(Limit::Hidepid)
+    let options = mounts.lines().filter_map(of_proc).next_back().unwrap_or_default();
+    let how = options.split(',').find_map(|option| option.strip_prefix("hidepid="));
+    how.is_some_and(|how| !["off", "0"].contains(&how))
 }
 
 /// What became of a look at something that may be gone, or hidden.
@@ -198,4 +203,36 @@ fn comm(proc: &OwnedFd, number: u32) -> Result<Name, Errno> {
     };
     let comm = comm.get(..length).unwrap_or_default();
     Ok(Name::new(comm.strip_suffix(b"\n").unwrap_or(comm)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_mount_on_proc_tells_whether_it_hides_processes() {
+        let line =
+            |options: &str| format!("24 30 0:22 / /proc rw,nosuid - proc proc rw{options}\n");
+        let other = "25 30 0:23 / /sys rw - sysfs sysfs rw,hidepid=2\n";
+        for (mounts, hides) in [
+            (line(""), false),
+            (line(",hidepid=off"), false),
+            (line(",hidepid=0"), false),
+            (line(",gid=4,hidepid=invisible"), true),
+            (line(",hidepid=2") + other, true),
+            (line(",hidepid=2") + &line(""), false),
+            (other.to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(hides_processes(&mounts), hides, "{mounts}");
+        }
+    }
+
+    #[test]
+    fn links_to_sockets_alone_have_an_inode() {
+        assert_eq!(inode_in(b"socket:[4294967295]"), Some(u32::MAX));
+        for link in [&b"socket:[]"[..], b"socket:[1", b"socket:[-1]", b"pipe:[1]", b"/socket:[1]"] {
+            assert_eq!(inode_in(link), None);
+        }
+    }
 }

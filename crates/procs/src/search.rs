@@ -118,9 +118,12 @@ impl Wanted {
 /// Whether `root` numbers processes as BPF programs see them: it is `/proc`, this process is in the
 /// initial PID namespace, and `/proc` was mounted in that.
 fn counts_as_bpf(root: &Path) -> bool {
-    root == Path::new("/proc")
-        && in_initial_pid_namespace(root)
-        && leads_to(&root.join("self"), &std::process::id().to_string())
+    root == Path::new("/proc") && in_initial_pid_namespace(root) && is_numbered_as_here(root)
+}
+
+/// Whether `root` numbers this process as it numbers itself.
+pub(crate) fn is_numbered_as_here(root: &Path) -> bool {
+    leads_to(&root.join("self"), &std::process::id().to_string())
 }
 
 /// Whether this process is in the initial PID namespace, where all of the host can be seen.

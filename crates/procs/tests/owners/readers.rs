@@ -11,7 +11,7 @@ use rustix::process::Uid;
 use sockeye_lab::Namespace;
 use sockeye_lab::holder::{Holder, Plan};
 use sockeye_model::Owner;
-use sockeye_procs::{Error, HAS_BPF, Search, Sought, Way};
+use sockeye_procs::{Error, HAS_BPF, Limit, Search, Sought, Way};
 
 use crate::expected::of;
 
@@ -145,6 +145,8 @@ fn looks_by_proc_alone(this_process: u32, socket: u32, sees_holder: bool) {
         for way in [Way::Any, Way::Proc] {
             for threads in [false, true] {
                 let found = Search::new().way(way).threads(threads).run(sought).unwrap();
+                let limit = (!sees_holder).then_some(Limit::PidNamespace);
+                assert_eq!(found.limited(), limit);
                 let own = of(&found, inode(&own));
                 assert_is_this_process(&own, this_process, threads);
                 assert_eq!(of(&found, socket).is_empty(), !sees_holder);
@@ -152,4 +154,25 @@ fn looks_by_proc_alone(this_process: u32, socket: u32, sees_holder: bool) {
         }
     }
     println!("\n{LOOKED}");
+}
+
+/// A link longer than PATH_MAX cannot be read. It leads to no socket, and hides none.
+#[test]
+fn a_file_whose_path_is_too_long_costs_nothing() {
+    use rustix::fs::{Mode, OFlags, mkdirat, openat};
+    let root = tempfile::tempdir().unwrap();
+    let name = "d".repeat(250);
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut deepest = rustix::fs::open(root.path(), flags, Mode::empty()).unwrap();
+    for _ in 0..20 {
+        mkdirat(&deepest, &name, Mode::RWXU).unwrap();
+        deepest = openat(&deepest, &name, flags, Mode::empty()).unwrap();
+    }
+    let link = format!("/proc/self/fd/{}", deepest.as_raw_fd());
+    let error = std::fs::read_link(link).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidFilename);
+
+    let own = TcpListener::bind("127.0.0.1:0").unwrap();
+    let found = Search::new().way(Way::Proc).run(Sought::Sockets(&[inode(&own)])).unwrap();
+    assert_is_this_process(&of(&found, inode(&own)), std::process::id(), false);
 }
