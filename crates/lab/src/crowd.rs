@@ -175,15 +175,7 @@ impl Drop for Holder {
 
 /// Becomes a holder, and never returns, if this process was started as one; else does nothing.
 pub fn hold_if_asked() {
-    let Ok(task) = env::var(TASK) else { return };
-    let status = match perform(&task) {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("{TASK}=\"{task}\": {error}");
-            1
-        }
-    };
-    std::process::exit(status)
+    crate::task::perform_if_asked(TASK, perform);
 }
 
 fn perform(task: &str) -> io::Result<()> {

@@ -21,6 +21,7 @@ mod population;
 mod recording;
 pub mod schema;
 pub mod synthetic;
+mod task;
 pub mod terminal;
 
 pub use namespace::{Namespace, veth};

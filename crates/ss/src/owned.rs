@@ -71,17 +71,22 @@ impl<'a, P: Print> Owned<'a, P> {
         let owners = self.owners.unwrap_or_default();
         let (unseen, limit, without) = (owners.unseen(), owners.limited(), self.without);
         if without > 0 && (unseen > 0 || limit.is_some()) {
-            let limit = match limit {
-                None => "",
+            let way_out = match limit {
                 Some(Limit::PidNamespace) => {
-                    "; those outside this PID namespace are not seen at all"
+                    "those outside this PID namespace are not seen at all: look from the initial one"
                 }
-                Some(Limit::Hidepid) => "; /proc is mounted with hidepid, which leaves out others",
+                Some(Limit::Hidepid) => {
+                    "/proc is mounted with hidepid and leaves out others: CAP_SYS_PTRACE shows them, or \
+                     CAP_BPF and CAP_PERFMON"
+                }
+                None => {
+                    "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH show their descriptors, or CAP_BPF and \
+                     CAP_PERFMON"
+                }
             };
             outcome.incomplete(format_args!(
                 "sockets shown without owner: {without}; processes that may not be looked into: \
-                 {unseen}{limit}. CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH show the owners in /proc, or \
-                 CAP_BPF and CAP_PERFMON all of them"
+                 {unseen}; {way_out}"
             ));
         }
         if !HAS_BPF {

@@ -46,15 +46,7 @@ pub(super) fn again(task: &str) -> io::Result<Command> {
 
 /// Becomes a holder, and never returns, if this process was started as one; else does nothing.
 pub fn hold_if_asked() {
-    let Ok(task) = env::var(TASK) else { return };
-    let status = match perform(&task) {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("{TASK}=\"{task}\": {error}");
-            1
-        }
-    };
-    std::process::exit(status)
+    crate::task::perform_if_asked(TASK, perform);
 }
 
 /// What a holder has to do, taken apart.
