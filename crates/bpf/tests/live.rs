@@ -5,8 +5,16 @@
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sockeye_bpf::{Error, Holding, socket_files};
+
+/// A thread that takes a file table of its own takes a copy of every descriptor of this process, those of
+/// other tests among them. So whoever counts descriptors holds this, and so does who makes such a thread.
+fn alone() -> MutexGuard<'static, ()> {
+    static TABLES: Mutex<()> = Mutex::new(());
+    TABLES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Inode numbers as both programs and sock_diag tell them: 32 bits.
 fn inode(socket: &OwnedFd) -> u32 {
@@ -53,6 +61,7 @@ fn fd(socket: &OwnedFd) -> u32 {
 
 #[test]
 fn both_programs_tell_every_descriptor_of_a_socket() {
+    let _alone = alone();
     let tcp: OwnedFd = TcpListener::bind("127.0.0.1:0").unwrap().into();
     let udp: OwnedFd = UdpSocket::bind("127.0.0.1:0").unwrap().into();
     let again = tcp.try_clone().unwrap();
@@ -71,6 +80,7 @@ fn both_programs_tell_every_descriptor_of_a_socket() {
 
 #[test]
 fn high_descriptors_are_found_when_references_are_missing() {
+    let _alone = alone();
     let low: OwnedFd = TcpListener::bind("127.0.0.1:0").unwrap().into();
     let high = rustix::io::fcntl_dupfd_cloexec(&low, 700).unwrap();
     let expected = [(inode(&low), fd(&low)), (inode(&low), fd(&high))];
@@ -82,6 +92,7 @@ fn high_descriptors_are_found_when_references_are_missing() {
 
 #[test]
 fn a_socket_that_nobody_holds_has_no_descriptors() {
+    let _alone = alone();
     let gone = {
         let socket: OwnedFd = UdpSocket::bind("127.0.0.1:0").unwrap().into();
         inode(&socket)
@@ -105,6 +116,7 @@ fn programs_load_or_say_what_they_need() {
 
 #[test]
 fn a_thread_is_told_with_its_name_and_whether_its_files_are_the_first_ones() {
+    let _alone = alone();
     let (ready, wait) = std::sync::mpsc::channel();
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let thread = std::thread::Builder::new().name("of-its-own".into());
@@ -131,6 +143,7 @@ fn a_thread_is_told_with_its_name_and_whether_its_files_are_the_first_ones() {
 
 #[test]
 fn a_table_that_threads_share_counts_once() {
+    let _alone = alone();
     // A thread takes a table of its own, and a further one shares that: each tells the low descriptor.
     // The process itself has the socket at a high one alone.
     let low: OwnedFd = TcpListener::bind("127.0.0.1:0").unwrap().into();
@@ -166,6 +179,7 @@ fn a_table_that_threads_share_counts_once() {
 
 #[test]
 fn what_was_opened_by_path_is_told_and_marked() {
+    let _alone = alone();
     let socket: OwnedFd = UdpSocket::bind("127.0.0.1:0").unwrap().into();
     let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
     let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
