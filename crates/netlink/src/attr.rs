@@ -53,10 +53,12 @@ pub const ATTRIBUTE_HEADER_LEN: usize = 4;
 #[derive(Debug, Clone)]
 pub struct Attributes<'a> {
     rest: &'a [u8],
-    rest_offset: usize,
     raw_kind: u16,
     value: &'a [u8],
-    value_offset: usize,
+    /// Bytes from the beginning of the current attribute to the end of all.
+    left: usize,
+    /// Where all end, in bytes from the beginning of the datagram.
+    end: usize,
     message: usize,
     error: Option<FormatError>,
 }
@@ -71,10 +73,11 @@ impl<'a> Attributes<'a> {
     pub(crate) fn within(bytes: &'a [u8], message: usize, offset: usize) -> Self {
         Self {
             rest: bytes,
-            rest_offset: offset,
             raw_kind: 0,
             value: &[],
-            value_offset: offset,
+            // A value begins behind the header of its attribute. The first one is before us yet.
+            left: bytes.len() + ATTRIBUTE_HEADER_LEN,
+            end: offset.saturating_add(bytes.len()),
             message,
             error: None,
         }
@@ -88,9 +91,10 @@ impl<'a> Attributes<'a> {
     )]
     #[inline]
     pub fn next(&mut self) -> bool {
-        let (rest, offset) = (self.rest, self.rest_offset);
+        let rest = self.rest;
         let [l0, l1, k0, k1, ..] = *rest else {
             if !rest.is_empty() {
+                let offset = self.end.saturating_sub(rest.len());
                 self.remember(Part::AttributeHeader, offset, ATTRIBUTE_HEADER_LEN, rest.len());
             }
             return self.stop();
@@ -101,15 +105,13 @@ impl<'a> Attributes<'a> {
             let wanted =
                 if length < ATTRIBUTE_HEADER_LEN { ATTRIBUTE_HEADER_LEN } else { rest.len() };
             let part = Part::AttributeLength(raw_kind & NLA_TYPE_MASK);
-            self.remember(part, offset, wanted, length);
+            self.remember(part, self.end.saturating_sub(rest.len()), wanted, length);
             return self.stop();
         };
-        let step = align(length);
         self.raw_kind = raw_kind;
         self.value = value;
-        self.value_offset = offset.saturating_add(ATTRIBUTE_HEADER_LEN);
-        self.rest = rest.get(step..).unwrap_or_default();
-        self.rest_offset = offset.saturating_add(step);
+        self.left = rest.len();
+        self.rest = rest.get(align(length)..).unwrap_or_default();
         true
     }
 
@@ -136,7 +138,7 @@ impl<'a> Attributes<'a> {
     /// of the bytes that [`Attributes::new`] was given).
     #[must_use]
     pub fn offset(&self) -> usize {
-        self.value_offset
+        self.end.saturating_sub(self.left).saturating_add(ATTRIBUTE_HEADER_LEN)
     }
 
     /// The value, whatever it is.
@@ -198,13 +200,13 @@ impl<'a> Attributes<'a> {
             return Some(value);
         }
         let part = Part::AttributeValue(self.kind());
-        self.remember(part, self.value_offset, size_of::<T>(), self.value.len());
+        self.remember(part, self.offset(), size_of::<T>(), self.value.len());
         None
     }
 
     /// Hands the attributes inside this one to `decode`; their first error becomes this one's.
     pub fn nested<T>(&mut self, decode: impl FnOnce(&mut Attributes<'a>) -> T) -> T {
-        let mut inner = Attributes::within(self.value, self.message, self.value_offset);
+        let mut inner = Attributes::within(self.value, self.message, self.offset());
         let decoded = decode(&mut inner);
         if self.error.is_none() {
             self.error = inner.error;

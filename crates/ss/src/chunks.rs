@@ -7,8 +7,11 @@
 //! - a cell that does not fit moves to a new chunk whole, unless it is the first of its chunk; it
 //!   fits when it is *shorter* than the room left.
 
+use crate::columns::COUNT;
+use crate::page::Lengths;
+
 /// The account of one filling of the chain.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Chunks {
     used: u32,
     /// Bytes left where the open cell begins.
@@ -23,9 +26,32 @@ impl Chunks {
     /// When a row ends with this many in use, everything is written out.
     const FULL: u32 = 5;
 
-    /// A row that ends now is the last before everything is written.
-    pub(crate) fn full(&self) -> bool {
-        self.used >= Self::FULL
+    /// A row ends. Closes its cells, those that are shown; but where the row is the last before
+    /// everything is written (true), the last cell stays open.
+    pub(crate) fn close_row(&mut self, lengths: &Lengths, shown: &[bool; COUNT]) -> bool {
+        let sizes = lengths
+            .iter()
+            .zip(shown)
+            .map(|(len, shown)| if *shown { usize::from(*len).next_multiple_of(2) + 2 } else { 0 });
+        let size: usize = sizes.sum();
+        // All have room, with a byte to spare: nothing but the room changes.
+        if self.used > 0 && self.used < Self::FULL && size + 1 < self.room {
+            *self = Chunks { room: self.room - size, first: false, ..*self };
+            return false;
+        }
+        let mut cells = lengths
+            .iter()
+            .zip(shown)
+            .filter(|(_, shown)| **shown)
+            .map(|(len, _)| usize::from(*len));
+        let last = cells.next_back().unwrap_or(0);
+        cells.for_each(|len| self.close(len));
+        self.hold(last);
+        if self.used >= Self::FULL {
+            return true;
+        }
+        self.close(last);
+        false
     }
 
     fn add(&mut self) {
@@ -33,15 +59,14 @@ impl Chunks {
     }
 
     /// The open cell is `len` bytes long: it may have to move.
-    pub(crate) fn hold(&mut self, len: usize) {
+    fn hold(&mut self, len: usize) {
         if self.used == 0 || (len > 0 && len >= self.room && !self.first) {
             self.add();
         }
     }
 
     /// The open cell ends, and the next one begins behind it.
-    #[inline]
-    pub(crate) fn close(&mut self, len: usize) {
+    fn close(&mut self, len: usize) {
         // Room for the cell, a byte that makes its size even, and the next length.
         if self.used > 0 && len + 1 + 2 < self.room {
             *self = Chunks { room: self.room - len.next_multiple_of(2) - 2, first: false, ..*self };
@@ -51,7 +76,6 @@ impl Chunks {
     }
 
     /// [`Chunks::close`] where a chunk may be needed.
-    #[cold]
     fn closed_at_the_end(mut self, len: usize) -> Self {
         self.hold(len);
         let room = self.room.saturating_sub(len.next_multiple_of(2));
@@ -78,6 +102,31 @@ mod tests {
             let mut chunks = with_room(100);
             chunks.hold(len);
             assert_eq!(chunks.used, used, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_row_counts_as_its_cells_one_by_one() {
+        let shown = [false, true, true, false, true, true, true, true, true, true];
+        let mut lengths = [0, 5, 6, 0, 11, 4, 12, 0, 1, 0];
+        for room in 0..120 {
+            for used in 0..=Chunks::FULL {
+                for last in [0, 1, 50] {
+                    lengths[COUNT - 1] = last;
+                    let (mut whole, mut single) =
+                        (Chunks { used, ..with_room(room) }, Chunks { used, ..with_room(room) });
+                    let full = whole.close_row(&lengths, &shown);
+                    for len in [5, 6, 11, 4, 12, 0, 1] {
+                        single.close(len);
+                    }
+                    single.hold(last.into());
+                    assert_eq!(full, single.used >= Chunks::FULL);
+                    if !full {
+                        single.close(last.into());
+                    }
+                    assert_eq!(whole, single, "{used} chunks, {room} bytes, {last}");
+                }
+            }
         }
     }
 

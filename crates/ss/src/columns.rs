@@ -1,18 +1,20 @@
-//! `ss`'s columns: cells are kept until the widths are known, then written out.
+//! `ss`'s columns: cells are padded as they are closed, and laid out anew where that was too early.
 //!
-//! One buffer holds the text of the cells, another their lengths, row by row. Everything is written
-//! when `ss` would write it ([`Chunks`] keeps account), since the widths depend on where that
-//! happens: the longest length of a column outlives the writing, and a cell still open when the
-//! writing begins is not counted in it. A cell is cut at 65535 bytes.
+//! Everything is written when `ss` would write it ([`Chunks`] keeps account), since the widths depend on
+//! where that happens: the longest length of a column outlives the writing, and a cell still open when
+//! the writing begins is not counted in it. A cell is cut at 65535 bytes.
 //!
-//! A row's cells are measured when it ends, all at once.
+//! So the widths are not known before. But they seldom grow, and a cell is padded at once to the widths
+//! that are known so far. The lengths of the cells are kept, and how they were padded; rows that turn out
+//! to have been padded otherwise than they should are laid out anew when they are written. On a screen,
+//! where a width depends on all others, all rows are.
 //!
-//! Memory stays near 5 MiB whatever the number of rows.
+//! Memory stays near 5 MiB whatever the number of rows, or 6 where there is much padding.
 
 use std::io::{self, Write};
 
 use crate::chunks::Chunks;
-use crate::page::{Lengths, Page, Shown};
+use crate::page::{Lengths, Page, Slot, Slots, pad};
 use crate::version::Version;
 
 /// A column, in `ss`'s order.
@@ -34,18 +36,25 @@ pub(crate) enum Column {
 
 pub(crate) const COUNT: usize = 10;
 
+/// The last column.
+const LAST: usize = COUNT - 1;
+
+/// Cells are padded at once as long as the text is shorter, bytes. It stays below with five chunks of cells,
+/// unless there is much padding.
+const PADDED: usize = 6 << 20;
+
 /// One column's looks and widths.
 #[derive(Debug, Clone)]
 struct Layout {
     header: &'static [u8],
-    /// Spaces before the cell, unless it begins the row.
-    delimiter: usize,
+    /// A space before the cell, unless it begins the row.
+    apart: bool,
     right_aligned: bool,
     hidden: bool,
     /// The longest cell so far, bytes.
     longest: usize,
-    /// Width on the screen, delimiter included. 0: no padding.
-    width: usize,
+    /// How cells are laid out for now.
+    slot: Slot,
 }
 
 /// Which columns are hidden.
@@ -61,13 +70,25 @@ pub(crate) struct Hidden {
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
     text: usize,
+    cell: usize,
     rows: usize,
     row: usize,
-    ends: [usize; COUNT],
+    lengths: Lengths,
     current: usize,
+    earlier: usize,
+    padded: bool,
     chunks: Chunks,
     longest: [usize; COUNT],
     written: u64,
+}
+
+/// Rows that were laid out alike.
+#[derive(Debug)]
+struct Earlier {
+    /// How many rows there are up to these, and where their text ends.
+    rows: usize,
+    text: usize,
+    slots: Slots,
 }
 
 /// The columns, and the rows not yet written.
@@ -81,15 +102,23 @@ pub(crate) struct Columns<W> {
     unpadded: Option<usize>,
     /// Where the details are printed.
     details: usize,
+    /// Which columns are not hidden.
+    shown: [bool; COUNT],
     text: Vec<u8>,
-    /// The rows before the open one.
+    /// Lengths of the cells of the rows before the open one.
     rows: Vec<Lengths>,
     /// Where the open row begins in `text`.
     row: usize,
-    /// Where its cells before the open one end.
-    ends: [usize; COUNT],
+    /// Where the open cell begins, behind the space before it.
+    cell: usize,
+    /// Lengths of the open row's cells before the open one.
+    lengths: Lengths,
     /// The open cell's column.
     current: usize,
+    /// Whether cells are padded for now.
+    padded: bool,
+    /// Rows that were laid out otherwise than those of now.
+    earlier: Vec<Earlier>,
     chunks: Chunks,
     /// How often everything was written out.
     written: u64,
@@ -98,45 +127,52 @@ pub(crate) struct Columns<W> {
 impl<W: Write> Columns<W> {
     /// Columns that are written to `out`. `screen` is its width, `None` for a compact layout.
     pub(crate) fn new(out: W, version: Version, hidden: Hidden, screen: Option<u32>) -> Self {
-        let column = |header: &'static str, delimiter, right_aligned, hidden| Layout {
+        let column = |header: &'static str, apart, right_aligned, hidden| Layout {
             header: header.as_bytes(),
-            delimiter,
+            apart,
             right_aligned,
             hidden,
             longest: 0,
-            width: 0,
+            slot: Slot::default(),
         };
         // 6.1 prints the details under that header; the column behind them is always empty.
         let process_apart = version.has_process_column();
         let layout = [
-            column("Netid", 0, false, hidden.netid),
-            column("State", 1, false, hidden.state),
-            column("Recv-Q", 1, false, hidden.queues),
-            column("Send-Q", 1, false, hidden.queues),
-            column("Local Address:", 1, true, false),
-            column("Port", 0, false, false),
-            column("Peer Address:", 1, true, false),
-            column("Port", 0, false, false),
-            column("Process", 0, false, process_apart && hidden.process),
-            column("", 0, false, false),
+            column("Netid", false, false, hidden.netid),
+            column("State", true, false, hidden.state),
+            column("Recv-Q", true, false, hidden.queues),
+            column("Send-Q", true, false, hidden.queues),
+            column("Local Address:", true, true, false),
+            column("Port", false, false, false),
+            column("Peer Address:", true, true, false),
+            column("Port", false, false, false),
+            column("Process", false, false, process_apart && hidden.process),
+            column("", false, false, false),
         ];
-        let details = if process_apart { COUNT - 1 } else { COUNT - 2 };
+        let details = if process_apart { LAST } else { LAST - 1 };
         let before_details = || layout.iter().take(details).rposition(|column| !column.hidden);
         let unpadded = if process_apart { before_details() } else { None };
-        Columns {
+        let shown = layout.each_ref().map(|column| !column.hidden);
+        let mut columns = Columns {
             out,
             layout,
             screen,
             unpadded,
             details,
+            shown,
             text: Vec::new(),
             rows: Vec::new(),
             row: 0,
-            ends: [0; COUNT],
+            cell: 0,
+            lengths: [0; COUNT],
             current: 0,
+            padded: false,
+            earlier: Vec::new(),
             chunks: Chunks::default(),
             written: 0,
-        }
+        };
+        columns.forget();
+        columns
     }
 
     /// Moves on to `column`, closing what lies between, and gives the buffer to append to. `None`
@@ -157,7 +193,7 @@ impl<W: Write> Columns<W> {
 
     /// Prints the header, as a row.
     pub(crate) fn header(&mut self) -> io::Result<()> {
-        while self.current < COUNT - 1 {
+        while self.current < LAST {
             if let Some(column) = self.layout.get(self.current)
                 && !column.hidden
             {
@@ -168,105 +204,125 @@ impl<W: Write> Columns<W> {
         Ok(())
     }
 
-    /// Closes the cells before the one at `index`, which is in the open row.
+    /// Closes the cells before the one at `index`, which is in the open row, and opens that.
     #[inline]
     fn move_on(&mut self, index: usize) {
         while self.current < index {
-            if let Some(end) = self.ends.get_mut(self.current) {
-                *end = self.text.len();
-            }
+            self.close();
             self.current += 1;
+            self.open();
         }
+    }
+
+    #[inline]
+    fn open(&mut self) {
+        if let Some(column) = self.layout.get(self.current)
+            && column.slot.apart
+        {
+            self.text.push(b' ');
+        }
+        self.cell = self.text.len();
+    }
+
+    /// Closes the open cell: it counts in the widths from now on.
+    #[inline]
+    fn close(&mut self) {
+        let (Some(column), Some(length)) =
+            (self.layout.get(self.current), self.lengths.get_mut(self.current))
+        else {
+            return;
+        };
+        let len = self.text.len() - self.cell;
+        // At most 65535, else it has grown, and is cut.
+        *length = len as u16;
+        let slot = if len <= column.longest { column.slot } else { self.grow() };
+        pad(&mut self.text, self.cell, slot);
+    }
+
+    /// The open cell is the longest of its column so far. Gives how it is laid out.
+    #[cold]
+    fn grow(&mut self) -> Slot {
+        self.cut();
+        let len = self.text.len() - self.cell;
+        self.keep();
+        if let (Some(column), Some(length)) =
+            (self.layout.get_mut(self.current), self.lengths.get_mut(self.current))
+        {
+            column.longest = column.longest.max(len);
+            *length = len as u16;
+        }
+        // The columns before this one stay as they are, so the row is laid out alike.
+        self.choose_slots();
+        self.layout.get(self.current).map_or_else(Slot::default, |column| column.slot)
+    }
+
+    /// Cuts the open cell.
+    #[inline]
+    fn cut(&mut self) {
+        self.text.truncate(self.cell + usize::from(u16::MAX));
+    }
+
+    /// Remembers how the rows up to the open one are laid out, before that changes.
+    fn keep(&mut self) {
+        let rows = self.rows.len();
+        if self.earlier.last().map_or(0, |earlier| earlier.rows) < rows {
+            self.earlier.push(Earlier { rows, text: self.row, slots: self.slots() });
+        }
+    }
+
+    fn slots(&self) -> Slots {
+        self.layout.each_ref().map(|column| column.slot)
     }
 
     /// Closes the open row and opens the next one.
     fn end_row(&mut self) -> io::Result<()> {
-        self.move_on(COUNT - 1);
-        let (mut row, len) = self.measure();
-        self.chunks.hold(usize::from(len));
-        if self.chunks.full() {
-            return self.write_out(row, len);
+        self.move_on(LAST);
+        self.cut();
+        if let Some(length) = self.lengths.last_mut() {
+            *length = (self.text.len() - self.cell) as u16;
         }
-        if let (Some(layout), Some(cell)) = (self.layout.last_mut(), row.last_mut())
-            && !layout.hidden
-        {
-            *cell = len;
-            layout.longest = layout.longest.max(usize::from(len));
-            self.chunks.close(usize::from(len));
+        if self.chunks.close_row(&self.lengths, &self.shown) {
+            return self.write_out();
         }
-        self.rows.push(row);
-        self.row = self.text.len();
-        self.current = 0;
+        self.close();
+        self.text.push(b'\n');
+        self.rows.push(self.lengths);
+        self.begin_row();
+        if self.text.len() > PADDED && self.padded {
+            self.keep();
+            self.padded = false;
+            self.choose_slots();
+        }
         Ok(())
     }
 
-    /// Lengths of the closed cells of the open row, which count in the widths and the account from
-    /// now on, and that of its open cell.
-    fn measure(&mut self) -> (Lengths, u16) {
-        self.cut();
-        let (mut lengths, mut start) = ([0; COUNT], self.row);
-        // Held in registers until the row is measured.
-        let mut chunks = self.chunks;
-        let closed = self.layout.iter_mut().zip(&self.ends).take(self.current);
-        for (length, (layout, end)) in lengths.iter_mut().zip(closed) {
-            let len = end - start;
-            start = *end;
-            if !layout.hidden {
-                layout.longest = layout.longest.max(len);
-                chunks.close(len);
-                // At most 65535, see above.
-                *length = len as u16;
-            }
-        }
-        self.chunks = chunks;
-        (lengths, (self.text.len() - start) as u16)
-    }
-
-    /// Cuts the cells of the open row that are longer than 65535 bytes.
-    #[inline]
-    fn cut(&mut self) {
-        if self.text.len() - self.row > usize::from(u16::MAX) {
-            self.cut_long_cells();
-        }
-    }
-
-    #[cold]
-    fn cut_long_cells(&mut self) {
-        let mut start = self.row;
-        for index in 0..=self.current {
-            let closed = index < self.current;
-            let end = self.ends.get(index).copied().filter(|_| closed).unwrap_or(self.text.len());
-            let surplus = (end - start).saturating_sub(usize::from(u16::MAX));
-            start = end - surplus;
-            self.text.drain(start..end);
-            for later in self.ends.get_mut(index..self.current).unwrap_or_default() {
-                *later -= surplus;
-            }
-        }
+    fn begin_row(&mut self) {
+        self.row = self.text.len();
+        self.current = 0;
+        self.open();
     }
 
     /// Writes what is left, and flushes.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        let (row, len) = self.measure();
-        self.write_out(row, len)?;
+        self.cut();
+        self.write_out()?;
         self.out.flush()
     }
 
     /// The place behind the last row.
     pub(crate) fn mark(&mut self) -> Mark {
         self.cut();
-        let mut longest = [0; COUNT];
-        for (to, from) in longest.iter_mut().zip(&self.layout) {
-            *to = from.longest;
-        }
         Mark {
             text: self.text.len(),
+            cell: self.cell,
             rows: self.rows.len(),
             row: self.row,
-            ends: self.ends,
+            lengths: self.lengths,
             current: self.current,
+            earlier: self.earlier.len(),
+            padded: self.padded,
             chunks: self.chunks,
-            longest,
+            longest: self.layout.each_ref().map(|column| column.longest),
             written: self.written,
         }
     }
@@ -279,14 +335,18 @@ impl<W: Write> Columns<W> {
             return false;
         }
         self.text.truncate(mark.text);
+        self.cell = mark.cell;
         self.rows.truncate(mark.rows);
         self.row = mark.row;
-        self.ends = mark.ends;
+        self.lengths = mark.lengths;
         self.current = mark.current;
+        self.earlier.truncate(mark.earlier);
+        self.padded = mark.padded;
         self.chunks = mark.chunks;
         for (column, longest) in self.layout.iter_mut().zip(mark.longest) {
             column.longest = longest;
         }
+        self.choose_slots();
         true
     }
 
@@ -294,110 +354,138 @@ impl<W: Write> Columns<W> {
     fn forget(&mut self) {
         self.text.clear();
         self.rows.clear();
-        self.row = 0;
-        self.current = 0;
+        self.earlier.clear();
         self.chunks = Chunks::default();
+        self.padded = self.screen.is_none();
+        self.choose_slots();
+        self.begin_row();
     }
 
-    /// Chooses the widths and writes all rows: of the open one, the cells up to the open one, which
-    /// has `len` bytes and is of no width.
-    fn write_out(&mut self, mut open: Lengths, len: u16) -> io::Result<()> {
+    /// Writes all rows; of the open one, the cells up to the open one, which is of no width.
+    fn write_out(&mut self) -> io::Result<()> {
+        let open = self.text.len() - self.cell;
         // Nothing open, nothing begun: nothing to write.
-        let begun = len > 0 || self.layout.iter().take(self.current).any(|column| !column.hidden);
+        let begun = open > 0 || self.layout.iter().take(self.current).any(|column| !column.hidden);
         self.written += 1;
         if begun || !self.rows.is_empty() {
-            self.choose_widths();
-            if let Some(cell) = open.get_mut(self.current) {
-                *cell = len;
+            if let Some(length) = self.lengths.get_mut(self.current) {
+                *length = open as u16;
             }
-            self.write_rows(&open)?;
+            self.write_rows()?;
         }
         self.forget();
         Ok(())
     }
 
-    fn write_rows(&mut self, open: &Lengths) -> io::Result<()> {
-        let visible: Vec<Shown> = self
-            .layout
-            .iter()
-            .enumerate()
-            .filter(|(_, column)| !column.hidden)
-            .enumerate()
-            .map(|(place, (index, column))| {
-                let before = if place == 0 { 0 } else { column.delimiter };
-                let padded = self.screen.is_some() || self.unpadded != Some(index);
-                Shown {
-                    index,
-                    before,
-                    width: column.width,
-                    pad_before: column.right_aligned,
-                    pad_behind: !column.right_aligned && padded,
-                }
-            })
-            .collect();
-        // Nothing is printed of a column whose cells are all empty, unless it is set apart. That does
-        // not count the open cell.
-        let filled = |column: &Shown| {
-            column.before > 0
-                || self.layout.get(column.index).is_some_and(|column| column.longest > 0)
-        };
-        let filled: Vec<Shown> = visible.iter().copied().filter(filled).collect();
+    fn write_rows(&mut self) -> io::Result<()> {
+        let slots = self.slots();
+        let widths = self.widths();
+        let chosen = self.slots_of(&widths);
         let mut page = Page::default();
-        let mut text = self.text.as_slice();
-        for row in &self.rows {
-            text = page.row(row, &filled, text);
-            page.write_full(&mut self.out)?;
+        let (mut rows, mut text) = (self.rows.as_slice(), self.text.as_slice());
+        let (mut number, mut at) = (0, 0);
+        let now = Earlier { rows: self.rows.len(), text: self.row, slots };
+        for alike in self.earlier.iter().chain([&now]) {
+            let (these, behind) = rows.split_at_checked(alike.rows - number).unwrap_or_default();
+            let (mut lines, rest) = text.split_at_checked(alike.text - at).unwrap_or_default();
+            if alike.slots == chosen {
+                page.write(&mut self.out)?;
+                self.out.write_all(lines)?;
+            } else {
+                for row in these {
+                    lines = page.row(row, &alike.slots, &chosen, lines);
+                    page.write_full(&mut self.out)?;
+                }
+            }
+            (rows, text, number, at) = (behind, rest, alike.rows, alike.text);
         }
-        let begun = visible.iter().take_while(|column| column.index <= self.current).count();
-        if let Some(columns @ [_, ..]) = visible.get(..begun) {
-            page.row(open, columns, text);
+        let visible = |place: &usize| self.layout.get(*place).is_some_and(|column| !column.hidden);
+        if (0..=self.current).any(|place| visible(&place)) {
+            page.open_row(&self.lengths, self.current, &slots, &chosen, text);
         }
         page.write(&mut self.out)
     }
 
-    /// Widths from the longest cells. On a screen, columns that do not fit on one line are broken
-    /// into as few lines as possible, and the space left on each is spread over its columns.
-    fn choose_widths(&mut self) {
-        let screen = self.screen.map_or(i32::MAX as usize, |columns| columns as usize);
-        let mut first = true;
-        for column in self.layout.iter_mut().filter(|column| !column.hidden) {
-            let delimiter = if !first && column.longest > 0 { column.delimiter } else { 0 };
-            column.width = (column.longest + delimiter).min(screen);
-            first &= column.width == 0;
-        }
-        if self.screen.is_some() {
-            self.spread(screen);
+    /// Chooses how cells are laid out from now on.
+    fn choose_slots(&mut self) {
+        let slots =
+            if self.padded { self.slots_of(&self.widths()) } else { [Slot::default(); COUNT] };
+        for (column, slot) in self.layout.iter_mut().zip(slots) {
+            column.slot = slot;
         }
     }
 
-    fn spread(&mut self, screen: usize) {
-        let mut shown: Vec<&mut Layout> =
-            self.layout.iter_mut().filter(|column| column.width > 0).collect();
-        let mut line = shown.as_mut_slice();
-        while !line.is_empty() {
-            let mut len = 0;
-            let fitting = line
-                .iter()
-                .take_while(|column| {
-                    len += column.width;
-                    len <= screen
-                })
-                .count()
-                // A column is no wider than the screen.
-                .max(1);
-            let (now, later) = line.split_at_mut(fitting.min(line.len()));
-            let used: usize = now.iter().map(|column| column.width).sum();
-            let left = screen.saturating_sub(used);
-            let (each, mut odd) = (left / now.len(), left % now.len());
-            for column in now.iter_mut().rev() {
-                column.width += each;
-                if odd > 0 {
-                    column.width += 1;
-                    odd -= 1;
-                }
+    /// How cells are laid out in columns of these widths.
+    fn slots_of(&self, widths: &[usize; COUNT]) -> Slots {
+        let mut slots = [Slot::default(); COUNT];
+        let mut first = true;
+        for (index, column) in self.layout.iter().enumerate() {
+            if column.hidden {
+                continue;
             }
-            line = later;
+            if let (Some(slot), Some(width)) = (slots.get_mut(index), widths.get(index)) {
+                let apart = column.apart && !first;
+                let padded =
+                    column.right_aligned || self.screen.is_some() || self.unpadded != Some(index);
+                let room = width.saturating_sub(usize::from(apart));
+                *slot = Slot {
+                    apart,
+                    room: if padded { room } else { 0 },
+                    right_aligned: column.right_aligned,
+                };
+            }
+            first = false;
         }
+        slots
+    }
+
+    /// Widths from the longest cells, the spaces before them included; 0: no padding. On a screen, columns
+    /// that do not fit on one line are broken into as few lines as possible, and the space left on each
+    /// is spread over its columns.
+    fn widths(&self) -> [usize; COUNT] {
+        let screen = self.screen.map_or(i32::MAX as usize, |columns| columns as usize);
+        let mut widths = [0; COUNT];
+        let mut first = true;
+        for (width, column) in widths.iter_mut().zip(&self.layout) {
+            if !column.hidden {
+                let before = usize::from(!first && column.longest > 0 && column.apart);
+                *width = (column.longest + before).min(screen);
+                first &= *width == 0;
+            }
+        }
+        if self.screen.is_some() {
+            spread(&mut widths, screen);
+        }
+        widths
+    }
+}
+
+fn spread(widths: &mut [usize; COUNT], screen: usize) {
+    let mut shown: Vec<&mut usize> = widths.iter_mut().filter(|width| **width > 0).collect();
+    let mut line = shown.as_mut_slice();
+    while !line.is_empty() {
+        let mut len = 0;
+        let fitting = line
+            .iter()
+            .take_while(|width| {
+                len += ***width;
+                len <= screen
+            })
+            .count()
+            // A column is no wider than the screen.
+            .max(1);
+        let (now, later) = line.split_at_mut(fitting.min(line.len()));
+        let used: usize = now.iter().map(|width| **width).sum();
+        let left = screen.saturating_sub(used);
+        let (each, mut odd) = (left / now.len(), left % now.len());
+        for width in now.iter_mut().rev() {
+            **width += each;
+            if odd > 0 {
+                **width += 1;
+                odd -= 1;
+            }
+        }
+        line = later;
     }
 }
 
@@ -446,6 +534,50 @@ mod tests {
             row(&mut columns, b"c:", b" a longer one");
             assert_eq!(printed(columns), rows);
         }
+    }
+
+    /// The same rows as an author without hurry would lay them out.
+    fn laid_out(rows: &[(String, String)]) -> Vec<String> {
+        let longest = |cell: fn(&(String, String)) -> &String, count: usize| {
+            rows.iter().take(count).map(|row| cell(row).len()).max().unwrap_or(0)
+        };
+        // The last row's details are not measured.
+        let (address, details) =
+            (longest(|row| &row.0, rows.len()), longest(|row| &row.1, rows.len() - 1));
+        rows.iter()
+            .map(|row| format!("ESTAB 0 0 {:>address$}1 *:*{:<details$}", row.0, row.1))
+            .collect()
+    }
+
+    #[test]
+    fn widths_that_grow_widen_the_rows_before() {
+        let cell = |text: &str, len: usize| text.repeat(len);
+        let lengths =
+            [(3, 9), (3, 9), (5, 2), (2, 40), (90, 3), (7, 100), (7, 1), (91, 30), (1, 1)];
+        let rows: Vec<_> = lengths
+            .iter()
+            .map(|(address, details)| (cell("a", *address), cell("d", *details)))
+            .collect();
+        for count in 1..=rows.len() {
+            let mut columns = columns(NEW, None);
+            for (address, details) in &rows[..count] {
+                row(&mut columns, address.as_bytes(), details.as_bytes());
+            }
+            assert_eq!(printed(columns), laid_out(&rows[..count]));
+        }
+    }
+
+    #[test]
+    fn much_padding_does_not_take_much_memory() {
+        let mut columns = columns(NEW, None);
+        let mut rows = vec![("a".repeat(60_000), "d".repeat(500))];
+        rows.extend((0..2000).map(|number| (format!("{number}:"), " details".to_owned())));
+        for (address, details) in &rows {
+            row(&mut columns, address.as_bytes(), details.as_bytes());
+            assert!(columns.text.len() < PADDED + 70_000);
+        }
+        assert!(!columns.padded);
+        assert_eq!(printed(columns), laid_out(&rows));
     }
 
     #[test]
@@ -514,10 +646,7 @@ mod tests {
         let mut columns = columns(NEW, Some(40));
         row(&mut columns, b"a:", b"");
         row(&mut columns, b"a:", b"");
-        let widths: Vec<_> = columns.layout.iter().map(|column| column.width).collect();
-        assert_eq!(widths, [0; COUNT]);
-        columns.choose_widths();
-        let widths: Vec<_> = columns.layout.iter().map(|column| column.width).collect();
+        let widths = columns.widths();
         // 17 columns of text and 23 to spare: three for each of seven, one more for the last two.
         assert_eq!(widths, [0, 8, 5, 5, 6, 4, 7, 5, 0, 0]);
         assert_eq!(widths.iter().sum::<usize>(), 40);
@@ -528,8 +657,7 @@ mod tests {
         let mut columns = columns(NEW, Some(10));
         row(&mut columns, b"a:", b"");
         row(&mut columns, b"a:", b"");
-        columns.choose_widths();
-        let widths: Vec<_> = columns.layout.iter().map(|column| column.width).collect();
+        let widths = columns.widths();
         assert_eq!(widths, [0, 5, 2, 3, 3, 1, 4, 2, 0, 0]);
     }
 }

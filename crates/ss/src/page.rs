@@ -1,4 +1,4 @@
-//! Rows as they are written: cells laid out side by side, and written some rows at a time.
+//! How cells stand in rows: padded where they are, or laid out anew.
 //!
 //! Cells and gaps are short, and copied in pieces of fixed size, which is faster than to copy just
 //! their length: what a piece has too many, the next one covers.
@@ -10,16 +10,27 @@ use crate::columns::COUNT;
 /// Lengths of a row's cells, bytes; 0 for a hidden column.
 pub(crate) type Lengths = [u16; COUNT];
 
-/// How a visible column is printed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shown {
-    pub(crate) index: usize,
-    /// Spaces before the cell.
-    pub(crate) before: usize,
-    /// What a cell is padded to, those spaces included.
-    pub(crate) width: usize,
-    pub(crate) pad_before: bool,
-    pub(crate) pad_behind: bool,
+/// How a cell is laid out. By default, nothing is around it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// There is a space before it.
+    pub(crate) apart: bool,
+    /// What it is padded to, behind that space.
+    pub(crate) room: usize,
+    /// The padding stands before it.
+    pub(crate) right_aligned: bool,
+}
+
+pub(crate) type Slots = [Slot; COUNT];
+
+impl Slot {
+    /// Spaces before and behind a cell of this length.
+    #[inline(always)]
+    fn around(&self, len: usize) -> (usize, usize) {
+        let padding = self.room.saturating_sub(len);
+        let apart = usize::from(self.apart);
+        if self.right_aligned { (apart + padding, 0) } else { (apart, padding) }
+    }
 }
 
 /// A page is written when it has this many bytes.
@@ -30,7 +41,49 @@ const SPACES: [u8; PIECE] = [b' '; PIECE];
 /// Its first byte is what counts.
 const LINE_END: [u8; PIECE] = [b'\n'; PIECE];
 
-/// Rows to be written.
+/// Pads the cell that begins at `cell` and ends with the text.
+#[inline]
+pub(crate) fn pad(text: &mut Vec<u8>, cell: usize, slot: Slot) {
+    let len = text.len() - cell;
+    let padding = slot.room.saturating_sub(len);
+    if padding == 0 {
+        return;
+    }
+    if padding > PIECE || (slot.right_aligned && len > PIECE) {
+        return pad_far(text, cell, slot.right_aligned, padding);
+    }
+    text.extend_from_slice(&SPACES);
+    if slot.right_aligned {
+        text.extend_from_slice(&SPACES);
+        if let Some(room) = text.get_mut(cell..)
+            && let Some(room) = room.first_chunk_mut::<{ 2 * PIECE }>()
+            && let Some(piece) = room.first_chunk::<PIECE>().copied()
+        {
+            if let Some(spaces) = room.first_chunk_mut() {
+                *spaces = SPACES;
+            }
+            if let Some(room) = room.get_mut(padding..padding + PIECE) {
+                room.copy_from_slice(&piece);
+            }
+        }
+    }
+    text.truncate(cell + padding + len);
+}
+
+/// The same of any length.
+#[inline(never)]
+fn pad_far(text: &mut Vec<u8>, cell: usize, right_aligned: bool, padding: usize) {
+    let end = text.len();
+    text.resize(end + padding, b' ');
+    if right_aligned {
+        text.copy_within(cell..end, cell + padding);
+        if let Some(spaces) = text.get_mut(cell..cell + padding) {
+            spaces.fill(b' ');
+        }
+    }
+}
+
+/// Rows that are laid out anew.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     /// The page, and room behind it.
@@ -40,27 +93,74 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Appends a row of these columns, whose cells `text` begins with, and gives the text behind
-    /// them.
+    /// Appends the row that `text` begins with, with its cells in other slots, and gives the text behind
+    /// it.
     pub(crate) fn row<'t>(
         &mut self,
         row: &Lengths,
-        columns: &[Shown],
-        mut text: &'t [u8],
+        from: &Slots,
+        to: &Slots,
+        text: &'t [u8],
     ) -> &'t [u8] {
+        let (text, gap) = self.cells(row, COUNT, from, to, text);
+        self.end_row(gap);
+        // The end of the line.
+        text.get(1..).unwrap_or_default()
+    }
+
+    /// Appends the row that the text is, which has been closed only up to the cell of column `open`.
+    pub(crate) fn open_row(
+        &mut self,
+        row: &Lengths,
+        open: usize,
+        from: &Slots,
+        to: &Slots,
+        text: &[u8],
+    ) {
+        let (text, gap) = self.cells(row, open, from, to, text);
+        let (Some(from), Some(to), Some(len)) = (from.get(open), to.get(open), row.get(open))
+        else {
+            return self.end_row(gap);
+        };
+        let text = text.get(usize::from(from.apart)..).unwrap_or_default();
+        let len = usize::from(*len);
+        let (before, behind) = to.around(len);
+        self.end = self.cell(self.end, gap + before, len, text);
+        self.end_row(behind);
+    }
+
+    /// Appends the first `count` cells. Gives the text behind them, and the spaces that are to follow.
+    #[inline]
+    fn cells<'t>(
+        &mut self,
+        row: &Lengths,
+        count: usize,
+        from: &Slots,
+        to: &Slots,
+        mut text: &'t [u8],
+    ) -> (&'t [u8], usize) {
         // Held in a register until the row ends.
         let mut end = self.end;
         let mut gap = 0;
-        for column in columns {
-            let len = row.get(column.index).map_or(0, |len| usize::from(*len));
-            let padding = column.width.saturating_sub(len + column.before);
-            gap += column.before + if column.pad_before { padding } else { 0 };
-            end = self.cell(end, gap, len, text);
-            text = text.get(len..).unwrap_or_default();
-            gap = if column.pad_behind { padding } else { 0 };
+        for ((len, from), to) in row.iter().zip(from).zip(to).take(count) {
+            let len = usize::from(*len);
+            let (skipped, skipped_behind) = from.around(len);
+            let (before, behind) = to.around(len);
+            text = text.get(skipped..).unwrap_or_default();
+            gap += before;
+            if len > 0 {
+                end = self.cell(end, gap, len, text);
+                gap = 0;
+            }
+            text = text.get(len + skipped_behind..).unwrap_or_default();
+            gap += behind;
         }
-        self.end = self.cell(end, gap, 1, &LINE_END);
-        text
+        self.end = end;
+        (text, gap)
+    }
+
+    fn end_row(&mut self, gap: usize) {
+        self.end = self.cell(self.end, gap, 1, &LINE_END);
     }
 
     /// Writes a gap and the first `len` bytes of `text` at `at`, and gives the place behind them.
@@ -119,41 +219,67 @@ mod tests {
 
     const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 
-    /// A column: its length in the row, and how it is printed.
-    fn column() -> impl Strategy<Value = (usize, usize, usize, bool, bool)> {
-        // Lengths, gaps and widths around the size of a piece.
-        (0_usize..80, 0_usize..2, 0_usize..120, any::<bool>(), any::<bool>())
+    /// Lengths, gaps and widths around the size of a piece.
+    fn slot() -> impl Strategy<Value = Slot> {
+        (any::<bool>(), 0_usize..120, any::<bool>()).prop_map(|(apart, room, right_aligned)| Slot {
+            apart,
+            room,
+            right_aligned,
+        })
+    }
+
+    fn slots() -> impl Strategy<Value = Slots> {
+        prop::array::uniform(slot())
+    }
+
+    fn cell(index: usize, len: u16) -> String {
+        LETTERS.iter().cycle().skip(index).take(len.into()).map(|byte| *byte as char).collect()
+    }
+
+    /// The first cells of a row, as the slots say.
+    fn laid_out(row: &Lengths, slots: &Slots, count: usize) -> String {
+        let mut text = String::new();
+        for (index, (len, slot)) in row.iter().zip(slots).enumerate().take(count) {
+            let (cell, room) = (cell(index, *len), slot.room);
+            text.push_str(if slot.apart { " " } else { "" });
+            text.push_str(&if slot.right_aligned {
+                format!("{cell:>room$}")
+            } else {
+                format!("{cell:<room$}")
+            });
+        }
+        text
     }
 
     proptest! {
         #[test]
-        fn rows_are_laid_out_as_their_columns_say(
-            rows in prop::collection::vec(prop::collection::vec(column(), 1..COUNT), 1..20),
+        fn a_cell_is_padded_where_it_is(len in 0_u16..80, slot in slot()) {
+            let mut text = b"before".to_vec();
+            text.extend_from_slice(cell(0, len).as_bytes());
+            pad(&mut text, 6, slot);
+            let mut row = [0; COUNT];
+            row[0] = len;
+            let expected = laid_out(&row, &[Slot { apart: false, ..slot }; COUNT], 1);
+            prop_assert_eq!(String::from_utf8(text).unwrap(), format!("before{expected}"));
+        }
+
+        #[test]
+        fn rows_are_laid_out_anew(
+            rows in prop::collection::vec(prop::array::uniform(0_u16..80), 1..20),
+            (from, to) in (slots(), slots()),
+            open in 0..COUNT,
         ) {
             let (mut page, mut written, mut expected) = (Page::default(), Vec::new(), String::new());
-            for columns in &rows {
-                let (mut row, mut shown, mut text) = ([0; COUNT], Vec::new(), Vec::new());
-                for (index, (len, before, width, pad_before, pad_behind)) in columns.iter().enumerate() {
-                    row[index] = *len as u16;
-                    let pad_behind = *pad_behind && !pad_before;
-                    shown.push(Shown {
-                        index, before: *before, width: *width, pad_before: *pad_before, pad_behind,
-                    });
-                    let cell: Vec<u8> = LETTERS.iter().cycle().skip(index).take(*len).copied().collect();
-                    let cell_text = std::str::from_utf8(&cell).unwrap();
-                    let width = width.saturating_sub(*before);
-                    expected.push_str(&" ".repeat(*before));
-                    expected.push_str(&match (pad_before, pad_behind) {
-                        (true, _) => format!("{cell_text:>width$}"),
-                        (false, true) => format!("{cell_text:<width$}"),
-                        (false, false) => cell_text.to_owned(),
-                    });
-                    text.extend(cell);
-                }
-                expected.push('\n');
-                // What is behind the row is not the row's.
-                text.extend_from_slice(b"BEHIND");
-                prop_assert_eq!(page.row(&row, &shown, &text), b"BEHIND");
+            for row in &rows {
+                let mut text = laid_out(row, &from, COUNT) + "\nBEHIND";
+                prop_assert_eq!(page.row(row, &from, &to, text.as_bytes()), b"BEHIND");
+                expected += &(laid_out(row, &to, COUNT) + "\n");
+                // Of the open row, the open cell is not padded yet.
+                text = laid_out(row, &from, open);
+                text.push_str(if from[open].apart { " " } else { "" });
+                text.push_str(&cell(open, row[open]));
+                page.open_row(row, open, &from, &to, text.as_bytes());
+                expected += &(laid_out(row, &to, open + 1) + "\n");
                 page.write_full(&mut written).unwrap();
             }
             page.write(&mut written).unwrap();
@@ -163,12 +289,12 @@ mod tests {
 
     #[test]
     fn a_page_is_written_when_it_is_full() {
-        let columns =
-            [Shown { index: 0, before: 0, width: 0, pad_before: false, pad_behind: false }];
-        let row = [60_000, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut row = [0; COUNT];
+        row[0] = 60_000;
+        let slots = [Slot::default(); COUNT];
         let (mut page, mut written) = (Page::default(), Vec::new());
         for lengths in [0, 120_002, 120_002] {
-            page.row(&row, &columns, &[b'x'; 60_000]);
+            page.row(&row, &slots, &slots, &[b'x'; 60_001]);
             page.write_full(&mut written).unwrap();
             assert_eq!(written.len(), lengths);
         }
