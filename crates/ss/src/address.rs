@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use crate::line::Text;
-use crate::number::small;
 
 /// Appends an address.
 pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
@@ -14,15 +13,46 @@ pub(crate) fn write_address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-fn write_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    let (mut text, mut len) = (0_u128, 0);
-    for octet in address.octets() {
-        let (digits, count) = small(octet);
-        text |= u128::from(digits | u32::from(b'.') << (8 * count)) << (8 * len);
-        len += count + 1;
+/// The numbers of an address with the dot behind them, the first byte in the lowest one, and above the
+/// lowest four bytes how many bits these are.
+static OCTETS: [u64; 256] = {
+    let mut octets = [0; 256];
+    let mut value = 0;
+    while value < 256 {
+        let (text, count) = match value {
+            0..10 => (0x2e30 | value, 2),
+            10..100 => (0x2e_3030 | value / 10 | value % 10 << 8, 3),
+            _ => (0x2e30_3030 | value / 100 | value / 10 % 10 << 8 | value % 10 << 16, 4),
+        };
+        octets[value as usize] = text | (8 * count) << 32;
+        value += 1;
     }
-    // No dot behind the last one.
-    out.piece(text.to_le_bytes(), len as usize - 1);
+    octets
+};
+
+/// The text of an IPv4 address, with a colon behind it, and its length.
+#[inline]
+pub(crate) fn ipv4_colon(address: Ipv4Addr) -> ([u8; 16], usize) {
+    let octet = |octet: u8| {
+        let octet = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
+        (octet & 0xffff_ffff, octet >> 32)
+    };
+    let pair = |first, second| {
+        let ((first, bits), (second, more)) = (octet(first), octet(second));
+        // At most eight bytes.
+        (first | second << bits, bits + more)
+    };
+    let [a, b, c, d] = address.octets();
+    let ((first, bits), (second, more)) = (pair(a, b), pair(c, d));
+    // The last dot becomes a colon.
+    let second = second ^ u64::from(b'.' ^ b':') << (more - 8);
+    let text = u128::from(first) | u128::from(second) << bits;
+    (text.to_le_bytes(), (bits + more) as usize / 8)
+}
+
+fn write_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
+    let (text, len) = ipv4_colon(address);
+    out.piece(text, len - 1);
 }
 
 fn write_ipv6(out: &mut Vec<u8>, address: Ipv6Addr) {

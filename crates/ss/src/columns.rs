@@ -14,7 +14,8 @@
 use std::io::{self, Write};
 
 use crate::chunks::Chunks;
-use crate::page::{Lengths, Page, Slot, Slots, pad};
+use crate::line::Text;
+use crate::page::{Lengths, Page, Slot, Slots, pad, spaces};
 use crate::version::Version;
 
 /// A column, in `ss`'s order.
@@ -111,6 +112,8 @@ pub(crate) struct Columns<W> {
     row: usize,
     /// Where the open cell begins, behind the space before it.
     cell: usize,
+    /// Spaces that stand before the open cell already, to align it.
+    padding: usize,
     /// Lengths of the open row's cells before the open one.
     lengths: Lengths,
     /// The open cell's column.
@@ -164,6 +167,7 @@ impl<W: Write> Columns<W> {
             rows: Vec::new(),
             row: 0,
             cell: 0,
+            padding: 0,
             lengths: [0; COUNT],
             current: 0,
             padded: false,
@@ -222,6 +226,30 @@ impl<W: Write> Columns<W> {
             self.text.push(b' ');
         }
         self.cell = self.text.len();
+        self.padding = 0;
+    }
+
+    /// Moves on to `column` and appends a short text, all of the cell, whose first `len` bytes count. Where
+    /// it is right-aligned, this is faster than to move it behind its padding later.
+    #[inline(always)]
+    pub(crate) fn short_cell(
+        &mut self,
+        column: Column,
+        text: [u8; 16],
+        len: usize,
+    ) -> io::Result<()> {
+        if self.enter(column)?.is_none() {
+            return Ok(());
+        }
+        if let Some(column) = self.layout.get(self.current)
+            && column.slot.right_aligned
+        {
+            self.padding = (column.slot.room as usize).saturating_sub(len);
+            spaces(&mut self.text, self.padding);
+            self.cell += self.padding;
+        }
+        self.text.piece(text, len);
+        Ok(())
     }
 
     /// Closes the open cell: it counts in the widths from now on.
@@ -236,7 +264,10 @@ impl<W: Write> Columns<W> {
         // At most 65535, else it has grown, and is cut.
         *length = len as u16;
         let slot = if len <= column.longest { column.slot } else { self.grow() };
-        pad(&mut self.text, self.cell, slot);
+        let wanted = slot.room as usize;
+        if len + self.padding < wanted {
+            pad(&mut self.text, self.cell, slot.right_aligned, wanted - len - self.padding);
+        }
     }
 
     /// The open cell is the longest of its column so far. Gives how it is laid out.
@@ -340,6 +371,7 @@ impl<W: Write> Columns<W> {
         self.row = mark.row;
         self.lengths = mark.lengths;
         self.current = mark.current;
+        self.padding = 0;
         self.earlier.truncate(mark.earlier);
         self.padded = mark.padded;
         self.chunks = mark.chunks;
@@ -367,6 +399,8 @@ impl<W: Write> Columns<W> {
         // Nothing open, nothing begun: nothing to write.
         let begun = open > 0 || self.layout.iter().take(self.current).any(|column| !column.hidden);
         self.written += 1;
+        // It is aligned when the width is known.
+        self.text.drain(self.cell - self.padding..self.cell);
         if begun || !self.rows.is_empty() {
             if let Some(length) = self.lengths.get_mut(self.current) {
                 *length = open as u16;
@@ -427,7 +461,8 @@ impl<W: Write> Columns<W> {
                 let apart = column.apart && !first;
                 let padded =
                     column.right_aligned || self.screen.is_some() || self.unpadded != Some(index);
-                let room = width.saturating_sub(usize::from(apart));
+                // At most the screen's, or 65536.
+                let room = width.saturating_sub(usize::from(apart)) as u32;
                 *slot = Slot {
                     apart,
                     room: if padded { room } else { 0 },

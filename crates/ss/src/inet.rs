@@ -6,12 +6,12 @@ use std::num::NonZeroU32;
 
 use sockeye_model::{Endpoint, Owner, Protocol, SockOpt, Socket, Timer, TimerKind};
 
+use crate::address::ipv4_colon;
 use crate::columns::{Column, Columns};
-use crate::line::Room;
 use crate::number;
 use crate::resolve::Names;
 use crate::states;
-use crate::tcp::{self, Style};
+use crate::tcp::{self, Scratch, Style};
 use crate::users::Users;
 use crate::version::Version;
 
@@ -44,8 +44,8 @@ pub(crate) struct Rows<W> {
     pub(crate) shown: Shown,
     /// `-p`, `-T`, `-Z`, `-z`
     pub(crate) users: Users,
-    /// Where a row's numbers are put together; what is in it is of no interest.
-    pub(crate) room: [u8; Room::LEN],
+    /// For `-i`
+    pub(crate) scratch: Scratch,
 }
 
 impl<W: Write> Rows<W> {
@@ -53,7 +53,7 @@ impl<W: Write> Rows<W> {
     pub(crate) fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {
         let v6only = socket.family == sockeye_model::Family::Inet6 && socket.v6only == Some(true);
         self.head(socket, v6only, owners)?;
-        let Rows { columns, names, shown, room, .. } = self;
+        let Rows { columns, names, shown, scratch, .. } = self;
         let Some(out) = columns.enter(Column::Details)? else { return Ok(()) };
         if shown.style.options {
             timer(out, &socket.timer, shown.style.version);
@@ -88,7 +88,7 @@ impl<W: Write> Rows<W> {
         }
         if shown.memory || (shown.tcp_info && socket.protocol != Protocol::UDP) {
             out.extend_from_slice(line);
-            tcp::describe(out, room, socket, shown.style, names);
+            tcp::describe(out, scratch, socket, shown.style, names);
         }
         Ok(())
     }
@@ -113,15 +113,12 @@ impl<W: Write> Rows<W> {
         if let Some(out) = columns.enter(Column::SendQ)? {
             queue(out, socket.wqueue);
         }
-        if let Some(out) = columns.enter(Column::LocalAddress)? {
-            address(out, &socket.local, socket.interface, v6only, names);
-        }
+        let local = (&socket.local, socket.interface);
+        address(columns, Column::LocalAddress, local, v6only, names)?;
         if let Some(out) = columns.enter(Column::LocalPort)? {
             names.port(out, socket.local.port, socket.protocol);
         }
-        if let Some(out) = columns.enter(Column::PeerAddress)? {
-            address(out, &socket.peer, None, v6only, names);
-        }
+        address(columns, Column::PeerAddress, (&socket.peer, None), v6only, names)?;
         if let Some(out) = columns.enter(Column::PeerPort)? {
             names.port(out, socket.peer.port, socket.protocol);
         }
@@ -149,6 +146,7 @@ const fn netid(protocol: Protocol) -> &'static str {
 }
 
 /// `%-6d`.
+#[inline]
 fn queue(out: &mut Vec<u8>, bytes: u32) {
     // As most queues are.
     if bytes == 0 {
@@ -162,13 +160,21 @@ fn queue(out: &mut Vec<u8>, bytes: u32) {
 }
 
 /// An address, its interface and the colon before the port.
-fn address(
-    out: &mut Vec<u8>,
-    endpoint: &Endpoint,
-    interface: Option<NonZeroU32>,
+#[inline]
+fn address<W: Write>(
+    columns: &mut Columns<W>,
+    column: Column,
+    (endpoint, interface): (&Endpoint, Option<NonZeroU32>),
     v6only: bool,
     names: &mut Names,
-) {
+) -> io::Result<()> {
+    if let (IpAddr::V4(address), None) = (endpoint.address, interface)
+        && names.shows_addresses()
+    {
+        let (text, len) = ipv4_colon(address);
+        return columns.short_cell(column, text, len);
+    }
+    let Some(out) = columns.enter(column)? else { return Ok(()) };
     match endpoint.address {
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) if !v6only => out.push(b'*'),
         address => {
@@ -184,6 +190,7 @@ fn address(
         names.interface(out, index.get());
     }
     out.push(b':');
+    Ok(())
 }
 
 /// ` timer:(NAME,TIME,RETRANSMITS)`, unless none runs.

@@ -68,12 +68,11 @@ use environment::proc_root;
 use escape::Escape;
 use inet::{Rows, Shown};
 use json::Lines;
-use line::Room;
 use outcome::Outcome;
 use owned::Owned;
 use print::Print;
 use resolve::Names;
-use tcp::Style;
+use tcp::{Scratch, Style};
 use users::{Contexts, Users};
 
 /// Runs `ss` with these arguments (without the program's name) and gives the exit status.
@@ -186,7 +185,7 @@ fn list(
             contexts: Contexts::of(options),
             root: proc_root(variable),
         },
-        room: [0; Room::LEN],
+        scratch: Scratch::default(),
     };
     if !options.no_header {
         rows.columns.header()?;

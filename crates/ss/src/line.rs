@@ -40,12 +40,55 @@ pub(crate) struct Room<'b> {
 
 impl Room<'_> {
     /// Bytes.
-    pub(crate) const LEN: usize = 512;
+    pub(crate) const LEN: usize = 2048;
 
     /// Lets a function write here that is not inlined.
     #[inline(always)]
     pub(crate) fn apart(&mut self, write: impl FnOnce(&mut Room<'_>)) {
         self.end = apart(self.bytes, self.end, write);
+    }
+}
+
+/// Words that were written last, for values that many sockets share.
+#[derive(Debug)]
+pub(crate) struct Written<K> {
+    of: Option<K>,
+    text: [u8; Written::<()>::LEN],
+    len: usize,
+}
+
+impl Written<()> {
+    /// The longest words, bytes.
+    const LEN: usize = 80;
+}
+
+impl<K> Default for Written<K> {
+    fn default() -> Self {
+        Written { of: None, text: [0; Written::LEN], len: 0 }
+    }
+}
+
+impl<K: PartialEq> Written<K> {
+    /// Appends the words of `values`, which `write` writes unless they are known.
+    #[inline(always)]
+    pub(crate) fn write<'a>(
+        &mut self,
+        line: &mut Line<'a>,
+        values: K,
+        write: impl FnOnce(&mut Line<'a>),
+    ) {
+        if self.of.as_ref() == Some(&values) {
+            return line.room().piece(self.text, self.len);
+        }
+        let start = line.room.end;
+        write(line);
+        let words = line.room.bytes.get(start..line.room.end).unwrap_or_default();
+        self.of = None;
+        if let Some(room) = self.text.get_mut(..words.len()) {
+            room.copy_from_slice(words);
+            self.len = words.len();
+            self.of = Some(values);
+        }
     }
 }
 
@@ -78,7 +121,7 @@ impl Text for Room<'_> {
     }
 }
 
-/// Text that is appended to a vector when it is finished, or when there is no room for a word more.
+/// Text that is appended to a vector when it is finished, or when there is no room for a part more.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     out: &'a mut Vec<u8>,
@@ -86,8 +129,8 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The longest word: a name of 32 bytes and a number of as many.
-    const WORD: usize = 64;
+    /// The longest part, bytes: 20 words, each with a name of at most 22 bytes and a number of at most 29.
+    const PART: usize = 20 * (22 + 29);
 
     /// An empty line that goes to `out`. What is in `bytes` is of no interest.
     #[inline(always)]
@@ -95,13 +138,18 @@ impl<'a> Line<'a> {
         Line { out, room: Room { bytes, end: 0 } }
     }
 
-    /// Room for a word.
+    /// Begins a part: 20 words at most.
     #[inline(always)]
-    pub(crate) fn room(&mut self) -> &mut Room<'a> {
-        if self.room.end > Room::LEN - Line::WORD {
+    pub(crate) fn part(&mut self) {
+        if self.room.end > Room::LEN - Line::PART {
             append(self.out, self.room.bytes, self.room.end);
             self.room.end = 0;
         }
+    }
+
+    /// Room for what is left of the part.
+    #[inline(always)]
+    pub(crate) fn room(&mut self) -> &mut Room<'a> {
         &mut self.room
     }
 
@@ -128,16 +176,36 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn words_are_written_once_for_each_value() {
+        let (mut out, mut bytes, mut written) = (Vec::new(), [b'?'; Room::LEN], Written::default());
+        let mut line = Line::new(&mut out, &mut bytes);
+        let long = "x".repeat(Written::LEN + 1);
+        let mut count = 0;
+        for word in ["one", "one", "", "", "two", &long, &long, "two", "two"] {
+            written.write(&mut line, word.to_owned(), |line| {
+                count += 1;
+                line.word(word);
+            });
+        }
+        line.finish();
+        assert_eq!(String::from_utf8(out).unwrap(), format!("oneonetwo{long}{long}twotwo"));
+        assert_eq!(count, 6);
+    }
+
     proptest! {
         #[test]
         fn a_line_of_any_length_reaches_the_vector_whole(
-            words in prop::collection::vec("[a-z]{0,32}", 0..100),
-            lens in prop::collection::vec(0_usize..8, 100),
+            words in prop::collection::vec("[a-z]{0,41}", 0..200),
+            lens in prop::collection::vec(0_usize..8, 200),
         ) {
             let (mut out, mut expected) = (b"before".to_vec(), "before".to_owned());
             let mut bytes = [b'?'; Room::LEN];
             let mut line = Line::new(&mut out, &mut bytes);
-            for (word, len) in words.iter().zip(lens) {
+            for (number, (word, len)) in words.iter().zip(lens).enumerate() {
+                if number % 20 == 0 {
+                    line.part();
+                }
                 line.word(word);
                 line.room().piece(*b"ABCDEFGH", len);
                 expected.push_str(word);

@@ -58,7 +58,7 @@ static PADDED: [u32; 1000] = {
 
 /// The digits of `value` below 1000, the first in the lowest byte, and how many there are.
 #[inline]
-pub(crate) fn small(value: impl Into<u32>) -> (u32, u32) {
+fn small(value: impl Into<u32>) -> (u32, u32) {
     let small = SMALL.get(value.into() as usize).copied().unwrap_or_default();
     (small & 0xff_ffff, small >> 24)
 }

@@ -16,7 +16,7 @@ pub(crate) struct Slot {
     /// There is a space before it.
     pub(crate) apart: bool,
     /// What it is padded to, behind that space.
-    pub(crate) room: usize,
+    pub(crate) room: u32,
     /// The padding stands before it.
     pub(crate) right_aligned: bool,
 }
@@ -27,7 +27,7 @@ impl Slot {
     /// Spaces before and behind a cell of this length.
     #[inline(always)]
     fn around(&self, len: usize) -> (usize, usize) {
-        let padding = self.room.saturating_sub(len);
+        let padding = (self.room as usize).saturating_sub(len);
         let apart = usize::from(self.apart);
         if self.right_aligned { (apart + padding, 0) } else { (apart, padding) }
     }
@@ -41,45 +41,34 @@ const SPACES: [u8; PIECE] = [b' '; PIECE];
 /// Its first byte is what counts.
 const LINE_END: [u8; PIECE] = [b'\n'; PIECE];
 
-/// Pads the cell that begins at `cell` and ends with the text.
+/// Appends spaces.
 #[inline]
-pub(crate) fn pad(text: &mut Vec<u8>, cell: usize, slot: Slot) {
-    let len = text.len() - cell;
-    let padding = slot.room.saturating_sub(len);
-    if padding == 0 {
-        return;
+pub(crate) fn spaces(text: &mut Vec<u8>, count: usize) {
+    if count > PIECE {
+        return text.resize(text.len() + count, b' ');
     }
-    if padding > PIECE || (slot.right_aligned && len > PIECE) {
-        return pad_far(text, cell, slot.right_aligned, padding);
-    }
+    let end = text.len() + count;
     text.extend_from_slice(&SPACES);
-    if slot.right_aligned {
-        text.extend_from_slice(&SPACES);
-        if let Some(room) = text.get_mut(cell..)
-            && let Some(room) = room.first_chunk_mut::<{ 2 * PIECE }>()
-            && let Some(piece) = room.first_chunk::<PIECE>().copied()
-        {
-            if let Some(spaces) = room.first_chunk_mut() {
-                *spaces = SPACES;
-            }
-            if let Some(room) = room.get_mut(padding..padding + PIECE) {
-                room.copy_from_slice(&piece);
-            }
-        }
-    }
-    text.truncate(cell + padding + len);
+    text.truncate(end);
 }
 
-/// The same of any length.
+/// Pads the cell that begins at `cell` and ends with the text, by some spaces.
+#[inline]
+pub(crate) fn pad(text: &mut Vec<u8>, cell: usize, right_aligned: bool, padding: usize) {
+    if right_aligned {
+        pad_before(text, cell, padding);
+    } else {
+        spaces(text, padding);
+    }
+}
+
 #[inline(never)]
-fn pad_far(text: &mut Vec<u8>, cell: usize, right_aligned: bool, padding: usize) {
+fn pad_before(text: &mut Vec<u8>, cell: usize, padding: usize) {
     let end = text.len();
     text.resize(end + padding, b' ');
-    if right_aligned {
-        text.copy_within(cell..end, cell + padding);
-        if let Some(spaces) = text.get_mut(cell..cell + padding) {
-            spaces.fill(b' ');
-        }
+    text.copy_within(cell..end, cell + padding);
+    if let Some(spaces) = text.get_mut(cell..cell + padding) {
+        spaces.fill(b' ');
     }
 }
 
@@ -221,7 +210,7 @@ mod tests {
 
     /// Lengths, gaps and widths around the size of a piece.
     fn slot() -> impl Strategy<Value = Slot> {
-        (any::<bool>(), 0_usize..120, any::<bool>()).prop_map(|(apart, room, right_aligned)| Slot {
+        (any::<bool>(), 0_u32..120, any::<bool>()).prop_map(|(apart, room, right_aligned)| Slot {
             apart,
             room,
             right_aligned,
@@ -240,7 +229,7 @@ mod tests {
     fn laid_out(row: &Lengths, slots: &Slots, count: usize) -> String {
         let mut text = String::new();
         for (index, (len, slot)) in row.iter().zip(slots).enumerate().take(count) {
-            let (cell, room) = (cell(index, *len), slot.room);
+            let (cell, room) = (cell(index, *len), slot.room as usize);
             text.push_str(if slot.apart { " " } else { "" });
             text.push_str(&if slot.right_aligned {
                 format!("{cell:>room$}")
@@ -256,7 +245,8 @@ mod tests {
         fn a_cell_is_padded_where_it_is(len in 0_u16..80, slot in slot()) {
             let mut text = b"before".to_vec();
             text.extend_from_slice(cell(0, len).as_bytes());
-            pad(&mut text, 6, slot);
+            let padding = (slot.room as usize).saturating_sub(len.into());
+            pad(&mut text, 6, slot.right_aligned, padding);
             let mut row = [0; COUNT];
             row[0] = len;
             let expected = laid_out(&row, &[Slot { apart: false, ..slot }; COUNT], 1);

@@ -57,6 +57,11 @@ impl Names {
         }
     }
 
+    /// Hosts are not looked up.
+    pub(crate) fn shows_addresses(&self) -> bool {
+        self.hosts.is_none()
+    }
+
     /// Appends the name of a host, or its address. True if that is an address.
     #[inline]
     pub(crate) fn host(&mut self, out: &mut Vec<u8>, address: IpAddr) -> bool {

@@ -90,9 +90,8 @@ pub(crate) mod tests {
     use crate::columns::{Columns, Hidden};
     use crate::escape::Escape;
     use crate::inet::{Rows, Shown};
-    use crate::line::Room;
     use crate::resolve::Names;
-    use crate::tcp::Style;
+    use crate::tcp::{Scratch, Style};
     use crate::users::Users;
     use crate::version::Version;
     use sockeye_model::Protocol;
@@ -114,7 +113,7 @@ pub(crate) mod tests {
                 style: Style { version, numeric: true, options: false, escape },
             },
             users: Users::default(),
-            room: [0; Room::LEN],
+            scratch: Scratch::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use sockeye_model::{
 };
 
 use crate::escape::Escape;
-use crate::line::{Line, Room};
+use crate::line::{Line, Room, Written};
 use crate::number;
 use crate::resolve::Names;
 use crate::version::Version;
@@ -23,6 +23,22 @@ pub(crate) struct Style {
     /// `-o`, `-e`: the options negotiated too.
     pub(crate) options: bool,
     pub(crate) escape: Escape,
+}
+
+/// Where a row's numbers are put together, and what rows have in common.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    room: [u8; Room::LEN],
+    scales: Written<[u8; 2]>,
+    /// By `snd_mss`, `pmtu`, `rcv_mss` and `advmss`: what both ends and the path between them allow.
+    sizes: Written<[u32; 4]>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        let (scales, sizes) = (Written::default(), Written::default());
+        Scratch { room: [0; Room::LEN], scales, sizes }
+    }
 }
 
 /// Appends ` name:value` unless the value is 0.
@@ -82,18 +98,19 @@ fn bits(bytes: u64) -> f64 {
 }
 
 /// Appends memory, `-i`'s numbers, the signatures' peers and the upper-layer protocol.
-/// `room` is for the numbers.
 pub(crate) fn describe(
     out: &mut Vec<u8>,
-    room: &mut [u8; Room::LEN],
+    scratch: &mut Scratch,
     socket: &Socket,
     style: Style,
     names: &mut Names,
 ) {
     memory(out, socket.skmem.as_ref(), socket.mem.as_ref());
     match &socket.tcp_info {
-        Some(info) if info.sent_len() == TcpInfo::SIZE => numbers(out, room, socket, info, style),
-        Some(info) => numbers(out, room, socket, &info.zero_extended(), style),
+        Some(info) if info.sent_len() == TcpInfo::SIZE => {
+            numbers(out, scratch, socket, info, style)
+        }
+        Some(info) => numbers(out, scratch, socket, &info.zero_extended(), style),
         None => {}
     }
     if !socket.md5.is_empty() {
@@ -157,18 +174,22 @@ const USEC_TS: u8 = 64;
 
 fn numbers(
     out: &mut Vec<u8>,
-    room: &mut [u8; Room::LEN],
+    scratch: &mut Scratch,
     socket: &Socket,
     info: &TcpInfo,
     style: Style,
 ) {
     let options = info.tcp_options().unwrap_or(0);
     negotiated(out, options, socket, style);
+    let Scratch { room, scales, sizes } = scratch;
     let mut whole = Line::new(out, room);
     let line = &mut whole;
     if options & WSCALE != 0 {
-        number::named(line, " wscale:", info.snd_wscale().unwrap_or(0).into());
-        number::named(line, ",", info.rcv_wscale().unwrap_or(0).into());
+        let (send, receive) = (info.snd_wscale().unwrap_or(0), info.rcv_wscale().unwrap_or(0));
+        scales.write(line, [send, receive], |line| {
+            number::named(line, " wscale:", send.into());
+            number::named(line, ",", receive.into());
+        });
     }
     let rto = info.rto_us().unwrap_or(0);
     if rto != 3_000_000 {
@@ -182,15 +203,20 @@ fn numbers(
     }
     milliseconds(line, " ato:", info.ato_us().unwrap_or(0));
     let (mss, cwnd) = (info.snd_mss().unwrap_or(0), info.snd_cwnd().unwrap_or(0));
-    signed_counter(line, " mss:", mss);
-    counter(line, " pmtu:", info.pmtu().unwrap_or(0));
-    signed_counter(line, " rcvmss:", info.rcv_mss().unwrap_or(0));
-    signed_counter(line, " advmss:", info.advmss().unwrap_or(0));
+    let (pmtu, rcv_mss) = (info.pmtu().unwrap_or(0), info.rcv_mss().unwrap_or(0));
+    let advmss = info.advmss().unwrap_or(0);
+    sizes.write(line, [mss, pmtu, rcv_mss, advmss], |line| {
+        signed_counter(line, " mss:", mss);
+        counter(line, " pmtu:", pmtu);
+        signed_counter(line, " rcvmss:", rcv_mss);
+        signed_counter(line, " advmss:", advmss);
+    });
     counter(line, " cwnd:", cwnd);
     let ssthresh = info.snd_ssthresh().unwrap_or(0);
     if ssthresh < 0xffff {
         counter(line, " ssthresh:", ssthresh);
     }
+    line.part();
     counter(line, " bytes_sent:", info.bytes_sent().unwrap_or(0));
     counter(line, " bytes_retrans:", info.bytes_retrans().unwrap_or(0));
     counter(line, " bytes_acked:", info.bytes_acked().unwrap_or(0));
@@ -200,8 +226,11 @@ fn numbers(
     counter(line, " data_segs_out:", info.data_segs_out().unwrap_or(0));
     counter(line, " data_segs_in:", info.data_segs_in().unwrap_or(0));
     congestion(line, socket.congestion_info.as_ref(), style);
+    line.part();
     rates(line, socket, info, style);
+    line.part();
     limits(line, info);
+    line.part();
     segments(line, socket, info, style);
     whole.finish();
 }
