@@ -27,6 +27,15 @@ impl Name {
         name
     }
 
+    /// The first `N` bytes, zeros behind the name among them, where `N` is at most [`Name::CAPACITY`]: a
+    /// fixed number of bytes is copied faster than a variable one.
+    #[must_use]
+    #[inline]
+    pub fn prefix<const N: usize>(&self) -> [u8; N] {
+        const { assert!(N <= Name::CAPACITY) };
+        self.bytes.first_chunk().copied().unwrap_or([0; N])
+    }
+
     /// `*name = Some(Name::new(bytes))`, in place: a record that is copied right after a part of it
     /// was written makes the processor wait. Once a socket, that shows.
     #[inline]
@@ -79,6 +88,12 @@ impl fmt::Debug for Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_is_filled_up_with_zeros() {
+        assert_eq!(Name::new(b"cubic").prefix(), *b"cubic\0\0\0");
+        assert_eq!(Name::new(b"cubic").prefix(), *b"cub");
+    }
 
     #[test]
     fn stops_at_the_first_nul_and_at_the_capacity() {

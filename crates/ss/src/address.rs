@@ -21,8 +21,8 @@ static OCTETS: [u64; 256] = {
     while value < 256 {
         let (text, count) = match value {
             0..10 => (0x2e30 | value, 2),
-            10..100 => (0x2e_3030 | value / 10 | value % 10 << 8, 3),
-            _ => (0x2e30_3030 | value / 100 | value / 10 % 10 << 8 | value % 10 << 16, 4),
+            10..100 => (0x2e_3030 | (value / 10) | ((value % 10) << 8), 3),
+            _ => (0x2e30_3030 | (value / 100) | ((value / 10 % 10) << 8) | ((value % 10) << 16), 4),
         };
         octets[value as usize] = text | (8 * count) << 32;
         value += 1;

@@ -527,6 +527,7 @@ fn spread(widths: &mut [usize; COUNT], screen: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const NEW: Version = Version::V7_1;
 
@@ -599,6 +600,51 @@ mod tests {
                 row(&mut columns, address.as_bytes(), details.as_bytes());
             }
             assert_eq!(printed(columns), laid_out(&rows[..count]));
+        }
+    }
+
+    /// Cells as long as those around which things change, and what is done with them: 0 prints the row,
+    /// 1 sets a mark behind it, 2 goes back to the mark.
+    fn steps() -> impl Strategy<Value = Vec<(usize, usize, u8)>> {
+        let len = || prop_oneof![0..40_usize, 0..120_usize];
+        prop::collection::vec((len(), len(), 0..3_u8), 0..30)
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_the_same_however_they_come_about(
+            steps in steps(),
+            new: bool,
+            screen in prop::option::of(1..200_u32),
+        ) {
+            let version = if new { NEW } else { Version::V6_1 };
+            let mut there = columns(version, screen);
+            let mut mark = there.mark();
+            let (mut kept, mut kept_at_mark) = (Vec::new(), 0);
+            for (address, details, step) in steps {
+                if step == 2 {
+                    prop_assert!(there.set_back(&mark));
+                    kept.truncate(kept_at_mark);
+                }
+                let (address, details) = ("a".repeat(address), "d".repeat(details));
+                row(&mut there, address.as_bytes(), details.as_bytes());
+                kept.push((address, details));
+                if step == 1 {
+                    (mark, kept_at_mark) = (there.mark(), kept.len());
+                }
+            }
+            // All of them laid out at the end, and none of them gone back on.
+            let mut late = columns(version, screen);
+            late.padded = false;
+            late.choose_slots();
+            for (address, details) in &kept {
+                row(&mut late, address.as_bytes(), details.as_bytes());
+            }
+            let rows = printed(there);
+            if screen.is_none() && new && !kept.is_empty() {
+                prop_assert_eq!(&rows, &laid_out(&kept));
+            }
+            prop_assert_eq!(rows, printed(late));
         }
     }
 

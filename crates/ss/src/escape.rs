@@ -15,10 +15,16 @@ pub(crate) enum Escape {
 }
 
 impl Escape {
+    /// Whether `name` is printed byte for byte.
+    #[inline]
+    pub(crate) fn passes(self, name: &[u8]) -> bool {
+        let plain = |byte: &u8| (b' '..=b'~').contains(byte);
+        self == Escape::Never || name.iter().all(plain)
+    }
+
     /// Appends `name`.
     pub(crate) fn write(self, out: &mut Vec<u8>, name: &[u8]) {
-        let plain = |byte: &u8| (b' '..=b'~').contains(byte);
-        if self == Escape::Never || name.iter().all(plain) {
+        if self.passes(name) {
             return out.extend_from_slice(name);
         }
         for chunk in name.utf8_chunks() {

@@ -104,9 +104,8 @@ impl<W: Write> Rows<W> {
         if let Some(out) = columns.enter(Column::Netid)? {
             out.extend_from_slice(netid(socket.protocol).as_bytes());
         }
-        if let Some(out) = columns.enter(Column::State)? {
-            out.extend_from_slice(states::label(socket.state).as_bytes());
-        }
+        let (label, len) = states::label(socket.state);
+        columns.short_cell(Column::State, label, len)?;
         if let Some(out) = columns.enter(Column::RecvQ)? {
             queue(out, socket.rqueue);
         }

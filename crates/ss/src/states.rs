@@ -55,24 +55,36 @@ pub(crate) fn named(name: &[u8], version: Version) -> Option<States> {
     })
 }
 
-/// The name in the State column. 6.1 has names up to `closing` only, and no kernel sends the others.
-pub(crate) const fn label(state: State) -> &'static str {
+/// The name in the State column, with zeros behind it, and its length. 6.1 has names up to `closing` only,
+/// and no kernel sends the others.
+pub(crate) const fn label(state: State) -> ([u8; 16], usize) {
     match state {
-        State::Established => "ESTAB",
-        State::SynSent => "SYN-SENT",
-        State::SynRecv => "SYN-RECV",
-        State::FinWait1 => "FIN-WAIT-1",
-        State::FinWait2 => "FIN-WAIT-2",
-        State::TimeWait => "TIME-WAIT",
+        State::Established => const { padded("ESTAB") },
+        State::SynSent => const { padded("SYN-SENT") },
+        State::SynRecv => const { padded("SYN-RECV") },
+        State::FinWait1 => const { padded("FIN-WAIT-1") },
+        State::FinWait2 => const { padded("FIN-WAIT-2") },
+        State::TimeWait => const { padded("TIME-WAIT") },
         // Bound, inactive sockets come as this one, too.
-        State::Close => "UNCONN",
-        State::CloseWait => "CLOSE-WAIT",
-        State::LastAck => "LAST-ACK",
-        State::Listen => "LISTEN",
-        State::Closing => "CLOSING",
-        State::NewSynRecv | State::BoundInactive => "UNDEF",
-        State::Unknown(_) => "UNKNOWN",
+        State::Close => const { padded("UNCONN") },
+        State::CloseWait => const { padded("CLOSE-WAIT") },
+        State::LastAck => const { padded("LAST-ACK") },
+        State::Listen => const { padded("LISTEN") },
+        State::Closing => const { padded("CLOSING") },
+        State::NewSynRecv | State::BoundInactive => const { padded("UNDEF") },
+        State::Unknown(_) => const { padded("UNKNOWN") },
     }
+}
+
+/// A text with zeros behind it, and its length.
+const fn padded(text: &str) -> ([u8; 16], usize) {
+    let text = text.as_bytes();
+    let (mut padded, mut len) = ([0; 16], 0);
+    while len < text.len() {
+        padded[len] = text[len];
+        len += 1;
+    }
+    (padded, len)
 }
 
 #[cfg(test)]
@@ -104,7 +116,7 @@ mod tests {
         for (number, name) in
             [(0, "UNKNOWN"), (7, "UNCONN"), (11, "CLOSING"), (12, "UNDEF"), (13, "UNDEF")]
         {
-            assert_eq!(label(State::from(number)), name, "{number}");
+            assert_eq!(label(State::from(number)), padded(name), "{number}");
         }
     }
 

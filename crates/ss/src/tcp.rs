@@ -9,7 +9,7 @@ use sockeye_model::{
 };
 
 use crate::escape::Escape;
-use crate::line::{Line, Room, Written};
+use crate::line::{Line, Room, Text, Written};
 use crate::number;
 use crate::resolve::Names;
 use crate::version::Version;
@@ -32,12 +32,18 @@ pub(crate) struct Scratch {
     scales: Written<[u8; 2]>,
     /// By `snd_mss`, `pmtu`, `rcv_mss` and `advmss`: what both ends and the path between them allow.
     sizes: Written<[u32; 4]>,
+    /// BBR has a handful of them.
+    gains: Written<[u32; 2]>,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        let (scales, sizes) = (Written::default(), Written::default());
-        Scratch { room: [0; Room::LEN], scales, sizes }
+        Scratch {
+            room: [0; Room::LEN],
+            scales: Written::default(),
+            sizes: Written::default(),
+            gains: Written::default(),
+        }
     }
 }
 
@@ -108,7 +114,7 @@ pub(crate) fn describe(
     memory(out, socket.skmem.as_ref(), socket.mem.as_ref());
     match &socket.tcp_info {
         Some(info) if info.sent_len() == TcpInfo::SIZE => {
-            numbers(out, scratch, socket, info, style)
+            numbers(out, scratch, socket, info, style);
         }
         Some(info) => numbers(out, scratch, socket, &info.zero_extended(), style),
         None => {}
@@ -181,7 +187,7 @@ fn numbers(
 ) {
     let options = info.tcp_options().unwrap_or(0);
     negotiated(out, options, socket, style);
-    let Scratch { room, scales, sizes } = scratch;
+    let Scratch { room, scales, sizes, gains } = scratch;
     let mut whole = Line::new(out, room);
     let line = &mut whole;
     if options & WSCALE != 0 {
@@ -225,7 +231,7 @@ fn numbers(
     counter(line, " segs_in:", info.segs_in().unwrap_or(0));
     counter(line, " data_segs_out:", info.data_segs_out().unwrap_or(0));
     counter(line, " data_segs_in:", info.data_segs_in().unwrap_or(0));
-    congestion(line, socket.congestion_info.as_ref(), style);
+    congestion(line, gains, socket.congestion_info.as_ref(), style);
     line.part();
     rates(line, socket, info, style);
     line.part();
@@ -250,15 +256,24 @@ fn negotiated(out: &mut Vec<u8>, options: u8, socket: &Socket, style: Style) {
         }
     }
     if let Some(name) = socket.congestion.as_ref().filter(|name| !name.is_empty()) {
-        // `ss` keeps 15 bytes of it.
-        let name = name.as_bytes();
         out.push(b' ');
-        style.escape.write(out, name.get(..15).unwrap_or(name));
+        // `ss` keeps 15 bytes of it.
+        let bytes = name.as_bytes().get(..15).unwrap_or(name.as_bytes());
+        if style.escape.passes(bytes) {
+            out.piece(name.prefix::<16>(), bytes.len());
+        } else {
+            style.escape.write(out, bytes);
+        }
     }
 }
 
 #[inline(always)]
-fn congestion(line: &mut Line<'_>, block: Option<&CongestionInfo>, style: Style) {
+fn congestion(
+    line: &mut Line<'_>,
+    gains: &mut Written<[u32; 2]>,
+    block: Option<&CongestionInfo>,
+    style: Style,
+) {
     match block {
         Some(CongestionInfo::Dctcp(dctcp)) if dctcp.enabled != 0 => {
             for (name, value) in [
@@ -272,21 +287,24 @@ fn congestion(line: &mut Line<'_>, block: Option<&CongestionInfo>, style: Style)
             line.word(")");
         }
         Some(CongestionInfo::Dctcp(_)) => line.word(" dctcp:fallback_mode"),
-        Some(CongestionInfo::Bbr(bbr)) => model_of_bbr(line, bbr, style),
+        Some(CongestionInfo::Bbr(bbr)) => model_of_bbr(line, gains, bbr, style),
         // Vegas shows in the rate alone.
         Some(CongestionInfo::Vegas(_)) | None => {}
     }
 }
 
-fn model_of_bbr(line: &mut Line<'_>, bbr: &BbrInfo, style: Style) {
+fn model_of_bbr(line: &mut Line<'_>, gains: &mut Written<[u32; 2]>, bbr: &BbrInfo, style: Style) {
     rate(line, " bbr:(bw:", bits(bbr.bandwidth_bytes_per_second), style);
     number::named_thousandths(line, ",mrtt:", bbr.min_rtt_us);
-    for (name, gain) in [(",pacing_gain:", bbr.pacing_gain), (",cwnd_gain:", bbr.cwnd_gain)] {
-        if gain != 0 {
-            number::named_general(line, name, f64::from(gain) / 256.0, 6);
+    let (pacing, cwnd) = (bbr.pacing_gain, bbr.cwnd_gain);
+    gains.write(line, [pacing, cwnd], |line| {
+        for (name, gain) in [(",pacing_gain:", pacing), (",cwnd_gain:", cwnd)] {
+            if gain != 0 {
+                number::named_general(line, name, f64::from(gain) / 256.0, 6);
+            }
         }
-    }
-    line.word(")");
+        line.word(")");
+    });
 }
 
 #[inline(always)]
