@@ -1,0 +1,58 @@
+//! What a user may choose: `--netns NAME|PID|PATH`, `--all-netns`, or nothing.
+
+use std::ffi::{OsStr, OsString};
+use std::rc::Rc;
+
+use crate::host::name_of;
+use crate::worker::Worker;
+use crate::{Error, Known, Netns, Place, Places, Unseen, host};
+
+/// The namespaces that a command is to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// That of the calling thread.
+    #[default]
+    Here,
+    /// The one that ip(8) knows by this name (`ss -N NAME`).
+    Named(OsString),
+    /// The one that a user means by a name, a process id or a path ([`Netns::find`]).
+    One(OsString),
+    /// All of the host.
+    All,
+}
+
+impl Choice {
+    /// Finds them. What has a name or a process is not entered yet, and the calling thread never is
+    /// moved.
+    ///
+    /// # Errors
+    /// [`Error`], when the one that was asked for cannot be found or opened, or the search for all
+    /// cannot begin.
+    pub fn places(&self) -> Result<Places, Error> {
+        match self {
+            Choice::Here => Ok(Places::new(vec![Place::here()], Unseen::default())),
+            Choice::Named(name) => one(Netns::of_name(name)?, name),
+            Choice::One(target) => one(Netns::find(target)?, target),
+            Choice::All => all(),
+        }
+    }
+}
+
+/// The place that was asked for by `target`.
+fn one(netns: Netns, target: &OsStr) -> Result<Places, Error> {
+    let here = Netns::current().is_ok_and(|current| current.id() == netns.id());
+    let worker = if here { None } else { Some(Rc::new(Worker::start()?)) };
+    let (id, path) = (netns.id(), netns.path().to_owned());
+    let of_process = path.starts_with("/proc");
+    let pid = target.to_str().filter(|_| of_process).and_then(|target| target.parse().ok());
+    let known = Known::new(id, name_of(id, &path, pid), path);
+    Ok(Places::new(vec![Place::new(known, worker)], Unseen::default()))
+}
+
+fn all() -> Result<Places, Error> {
+    let host = host()?;
+    let worker = if host.namespaces.len() > 1 { Some(Rc::new(Worker::start()?)) } else { None };
+    // The first one is that of this thread.
+    let place = |(index, known)| Place::new(known, worker.clone().filter(|_| index > 0));
+    Ok(Places::new(host.namespaces.into_iter().enumerate().map(place).collect(), host.unseen))
+}
