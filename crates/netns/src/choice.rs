@@ -22,11 +22,10 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// Finds them. What has a name or a process is not entered yet, and the calling thread never is
-    /// moved.
+    /// Finds them. The calling thread is not moved.
     ///
     /// # Errors
-    /// [`Error`], when the one that was asked for cannot be found or opened, or the search for all
+    /// [`Error`], when the one that was asked for cannot be found or entered, or the search for all
     /// cannot begin.
     pub fn places(&self) -> Result<Places, Error> {
         match self {
@@ -46,7 +45,9 @@ fn one(netns: Netns, target: &OsStr) -> Result<Places, Error> {
     let of_process = path.starts_with("/proc");
     let pid = target.to_str().filter(|_| of_process).and_then(|target| target.parse().ok());
     let known = Known::new(id, name_of(id, &path, pid), path);
-    Ok(Places::new(vec![Place::new(known, worker)], Unseen::default()))
+    let place = Place::new(known, worker);
+    place.enter()?;
+    Ok(Places::new(vec![place], Unseen::default()))
 }
 
 fn all() -> Result<Places, Error> {

@@ -83,7 +83,8 @@ impl Known {
 /// What of the host could not be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unseen {
-    /// Namespaces of processes that may not be looked into, and that were not found otherwise.
+    /// Namespaces of processes that may not be looked into, and that were not found otherwise: at most
+    /// so many, since one that was found by a mount alone counts, too, if such processes live in it.
     pub namespaces: usize,
     /// Why `/proc` may leave out processes.
     pub limit: Option<Limit>,
@@ -114,7 +115,7 @@ impl fmt::Display for Unseen {
             let count = self.namespaces;
             write!(
                 f,
-                "network namespaces of processes that may not be looked into: {count}; \
+                "network namespaces of processes that may not be looked into: at most {count}; \
                  CAP_SYS_PTRACE shows them, and CAP_SYS_ADMIN what is in them: run as root"
             )?;
             before = "; ";
@@ -408,12 +409,13 @@ mod tests {
         let unseen = Unseen { namespaces: 3, limit: None };
         assert_eq!(
             unseen.to_string(),
-            "network namespaces of processes that may not be looked into: 3; CAP_SYS_PTRACE shows them, \
+            "network namespaces of processes that may not be looked into: at most 3; CAP_SYS_PTRACE shows \
+             them, \
              and CAP_SYS_ADMIN what is in them: run as root"
         );
         for (limit, word) in [(Limit::Hidepid, "hidepid"), (Limit::PidNamespace, "PID namespace")] {
             let said = Unseen { namespaces: 1, limit: Some(limit) }.to_string();
-            assert!(said.contains(": 1; ") && said.contains(word), "{said}");
+            assert!(said.contains(" 1; ") && said.contains(word), "{said}");
             let said = Unseen { namespaces: 0, limit: Some(limit) }.to_string();
             assert!(!said.starts_with("; ") && said.contains(word), "{said}");
         }
