@@ -181,6 +181,27 @@ fn owners_are_those_of_every_namespace() {
 }
 
 #[test]
+fn of_all_namespaces_text_has_their_names_first() {
+    let (here, blue) = (Namespace::new("text").unwrap(), Namespace::new("textblue").unwrap());
+    let _held = (here.run(|| listen(443)).unwrap(), blue.run(|| listen(8443)).unwrap());
+    let output = here.output(&mut ss("-tln --all-netns")).unwrap();
+    is_whole(&output);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut rows = text.lines();
+    assert!(rows.next().unwrap().starts_with("Netns "), "{text}");
+    // That of the reader comes first, the others by name.
+    let first = rows.next().unwrap();
+    assert_eq!(first.split_whitespace().next(), Some(here.name()), "{text}");
+    let other = text.lines().find(|row| row.starts_with(blue.name())).unwrap();
+    assert!(other.contains(" 0.0.0.0:8443 "), "{other}");
+    // Columns stand where they stand in all other rows.
+    assert_eq!(first.find("LISTEN"), other.find("LISTEN"));
+    let both = here.output(&mut ss("-Htuln --all-netns")).unwrap();
+    let text = String::from_utf8(both.stdout).unwrap();
+    assert!(text.contains(&format!("{} ", here.name())) && text.contains(" tcp "), "{text}");
+}
+
+#[test]
 fn what_cannot_be_found_is_named_with_the_way_out() {
     for (arguments, message) in [
         (["-N", "no-such-name"], "`ip netns list`"),

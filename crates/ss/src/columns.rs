@@ -18,6 +18,8 @@ use crate::version::Version;
 /// A column, in `ss`'s order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Column {
+    /// The namespace; not to be entered where it is hidden, since rows then begin behind it.
+    Netns,
     Netid,
     State,
     RecvQ,
@@ -32,7 +34,7 @@ pub(crate) enum Column {
     Details,
 }
 
-pub(crate) const COUNT: usize = 10;
+pub(crate) const COUNT: usize = 11;
 
 /// One column's looks and widths.
 #[derive(Debug, Clone)]
@@ -81,6 +83,8 @@ pub(crate) struct Columns<W> {
     unpadded: Option<usize>,
     /// Where the details are printed.
     details: usize,
+    /// Where rows begin: behind the namespace's column, which most often is hidden.
+    first: usize,
     text: Vec<u8>,
     /// The rows before the open one.
     rows: Vec<Lengths>,
@@ -109,7 +113,8 @@ impl<W: Write> Columns<W> {
         // 6.1 prints the details under that header; the column behind them is always empty.
         let process_apart = version.has_process_column();
         let layout = [
-            column("Netid", 0, false, hidden.netid),
+            column("Netns", 0, false, true),
+            column("Netid", 1, false, hidden.netid),
             column("State", 1, false, hidden.state),
             column("Recv-Q", 1, false, hidden.queues),
             column("Send-Q", 1, false, hidden.queues),
@@ -129,14 +134,24 @@ impl<W: Write> Columns<W> {
             screen,
             unpadded,
             details,
+            first: Column::Netid as usize,
             text: Vec::new(),
             rows: Vec::new(),
             row: 0,
             ends: [0; COUNT],
-            current: 0,
+            current: Column::Netid as usize,
             chunks: Chunks::default(),
             written: 0,
         }
+    }
+
+    /// Shows the namespace in the first column, from the first row on.
+    pub(crate) fn show_netns(&mut self) {
+        if let Some(column) = self.layout.first_mut() {
+            column.hidden = false;
+        }
+        self.first = Column::Netns as usize;
+        self.current = self.first;
     }
 
     /// Moves on to `column`, closing what lies between, and gives the buffer to append to. `None`
@@ -196,7 +211,7 @@ impl<W: Write> Columns<W> {
         }
         self.rows.push(row);
         self.row = self.text.len();
-        self.current = 0;
+        self.current = self.first;
         Ok(())
     }
 
@@ -208,7 +223,7 @@ impl<W: Write> Columns<W> {
         // Held in registers until the row is measured.
         let mut chunks = self.chunks;
         let closed = self.layout.iter_mut().zip(&self.ends).take(self.current);
-        for (length, (layout, end)) in lengths.iter_mut().zip(closed) {
+        for (length, (layout, end)) in lengths.iter_mut().zip(closed).skip(self.first) {
             let len = end - start;
             start = *end;
             if !layout.hidden {
@@ -233,7 +248,7 @@ impl<W: Write> Columns<W> {
     #[cold]
     fn cut_long_cells(&mut self) {
         let mut start = self.row;
-        for index in 0..=self.current {
+        for index in self.first..=self.current {
             let closed = index < self.current;
             let end = self.ends.get(index).copied().filter(|_| closed).unwrap_or(self.text.len());
             let surplus = (end - start).saturating_sub(usize::from(u16::MAX));
@@ -295,7 +310,7 @@ impl<W: Write> Columns<W> {
         self.text.clear();
         self.rows.clear();
         self.row = 0;
-        self.current = 0;
+        self.current = self.first;
         self.chunks = Chunks::default();
     }
 
@@ -519,7 +534,7 @@ mod tests {
         columns.choose_widths();
         let widths: Vec<_> = columns.layout.iter().map(|column| column.width).collect();
         // 17 columns of text and 23 to spare: three for each of seven, one more for the last two.
-        assert_eq!(widths, [0, 8, 5, 5, 6, 4, 7, 5, 0, 0]);
+        assert_eq!(widths, [0, 0, 8, 5, 5, 6, 4, 7, 5, 0, 0]);
         assert_eq!(widths.iter().sum::<usize>(), 40);
     }
 
@@ -530,6 +545,26 @@ mod tests {
         row(&mut columns, b"a:", b"");
         columns.choose_widths();
         let widths: Vec<_> = columns.layout.iter().map(|column| column.width).collect();
-        assert_eq!(widths, [0, 5, 2, 3, 3, 1, 4, 2, 0, 0]);
+        assert_eq!(widths, [0, 0, 5, 2, 3, 3, 1, 4, 2, 0, 0]);
+    }
+
+    #[test]
+    fn a_namespace_stands_before_everything_else() {
+        for (version, hidden) in [(Version::V6_1, false), (NEW, true)] {
+            let hidden = Hidden { netid: hidden, process: true, ..Hidden::default() };
+            let mut columns = Columns::new(Vec::new(), version, hidden, None);
+            columns.show_netns();
+            columns.header().unwrap();
+            for netns in ["a", "blue"] {
+                let out = columns.enter(Column::Netns).unwrap().unwrap();
+                out.extend_from_slice(netns.as_bytes());
+                row(&mut columns, b"a:", b"");
+            }
+            let rows = printed(columns);
+            let netid = |text: &str| if hidden.netid { String::new() } else { format!("{text} ") };
+            assert!(rows[0].starts_with(&format!("Netns {}State ", netid("Netid"))), "{rows:?}");
+            assert!(rows[1].starts_with(&format!("a     {}ESTAB ", netid("tcp  "))), "{rows:?}");
+            assert!(rows[2].starts_with(&format!("blue  {}ESTAB ", netid("tcp  "))), "{rows:?}");
+        }
     }
 }

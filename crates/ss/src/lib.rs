@@ -61,7 +61,7 @@ use std::os::fd::AsFd;
 pub use environment::{Lookup, Screen};
 pub use version::Version;
 
-use sockeye_netns::Places;
+use sockeye_netns::{Choice, Places};
 use sockeye_procs::{Search, context};
 
 use args::{Options, Request};
@@ -195,8 +195,13 @@ fn list(
             contexts: Contexts::of(options),
             root: proc_root(variable),
         },
+        netns: None,
         room: [0; Room::LEN],
     };
+    if options.netns == Choice::All {
+        rows.columns.show_netns();
+        rows.netns = Some(Vec::new());
+    }
     if !options.no_header {
         rows.columns.header()?;
     }

@@ -9,6 +9,7 @@ use sockeye_netns::{Error, Place, Places};
 
 use crate::args::Options;
 use crate::environment::Lookup;
+use crate::escape::Escape;
 use crate::outcome::Outcome;
 use crate::print::Print;
 use crate::{record, tables};
@@ -58,6 +59,19 @@ pub(crate) fn record(
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     places.iter().try_for_each(|place| record::record(options, place, out, outcome))
+}
+
+/// Appends the name of a place as one word, in a column that no `ss` has: without white space and control
+/// characters, in a pipe too.
+pub(crate) fn write_name(out: &mut Vec<u8>, place: &Place) {
+    let mut escaped = Vec::new();
+    Escape::Controls.write(&mut escaped, &place.name().unwrap_or_default());
+    for byte in escaped {
+        match byte {
+            b' ' => out.extend_from_slice(b"\\x20"),
+            byte => out.push(byte),
+        }
+    }
 }
 
 fn name(place: &Place) -> String {

@@ -165,7 +165,7 @@ mod tests {
     fn a_page_is_written_when_it_is_full() {
         let columns =
             [Shown { index: 0, before: 0, width: 0, pad_before: false, pad_behind: false }];
-        let row = [60_000, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let row = [60_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let (mut page, mut written) = (Page::default(), Vec::new());
         for lengths in [0, 120_002, 120_002] {
             page.row(&row, &columns, &[b'x'; 60_000]);

@@ -8,6 +8,7 @@ use sockeye_netns::Place;
 
 use crate::columns;
 use crate::inet::Rows;
+use crate::namespaces;
 
 /// Prints sockets, one after the other.
 pub(crate) trait Print {
@@ -36,6 +37,10 @@ impl<W: Write> Print for Rows<W> {
 
     fn enter(&mut self, place: &Place) {
         self.names.enter(place);
+        if let Some(netns) = &mut self.netns {
+            netns.clear();
+            namespaces::write_name(netns, place);
+        }
     }
 
     #[inline]

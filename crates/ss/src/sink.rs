@@ -114,6 +114,7 @@ pub(crate) mod tests {
                 style: Style { version, numeric: true, options: false, escape },
             },
             users: Users::default(),
+            netns: None,
             room: [0; Room::LEN],
         }
     }
