@@ -149,12 +149,15 @@ fn of_one_namespace_everything_is_its_own() {
         assert_eq!(line["interface_name"], device);
         assert!(line["netns_inode"].is_u64() && line["netns"].is_string(), "{line}");
     }
-    let all = here.output(&mut ss("-ua --json --all-netns")).unwrap();
-    for (namespace, device) in [(&blue, "blue0"), (&here, "here0")] {
-        let own: Vec<Value> =
-            lines(&all).into_iter().filter(|line| line["netns"] == namespace.name()).collect();
-        assert_eq!((own.len(), &own[0]["interface_name"]), (1, &Value::from(device)));
-        assert_eq!(own[0]["netns_inode"], inode_of(namespace.name()));
+    // With -p, all rows wait for their owners, and are printed when the last namespace has been visited.
+    for flags in ["-ua --json --all-netns", "-uap --json --all-netns"] {
+        let all = here.output(&mut ss(flags)).unwrap();
+        for (namespace, device) in [(&blue, "blue0"), (&here, "here0")] {
+            let own: Vec<Value> =
+                lines(&all).into_iter().filter(|line| line["netns"] == namespace.name()).collect();
+            assert_eq!((own.len(), &own[0]["interface_name"]), (1, &Value::from(device)), "{flags}");
+            assert_eq!(own[0]["netns_inode"], inode_of(namespace.name()));
+        }
     }
     // Where none is asked for, none is told.
     let plain = here.output(&mut ss("-ua --json")).unwrap();
