@@ -183,6 +183,7 @@ pub(crate) fn name_of(id: NetnsId, path: &Path, pid: Option<u32>) -> Name {
     let container = |pid| container::of_process(Path::new(PROC), pid).map(Name::Container);
     match (by_name, pid) {
         (Some(named), _) => Name::Named(named.name),
+        (None, Some(pid)) if lives_in_initial(pid) => Name::Pid(pid),
         (None, Some(pid)) => container(pid).unwrap_or(Name::Pid(pid)),
         (None, None) => Name::Path(path.to_owned()),
     }
@@ -240,7 +241,8 @@ impl Search {
             }
             for tid in numbers(&tasks).unwrap_or_default() {
                 let thread = tasks.join(tid.to_string());
-                if tid == pid || NetnsId::of(thread.join("ns/net")).ok() == own {
+                let at_home = || own.is_some() && NetnsId::of(thread.join("ns/net")).ok() == own;
+                if tid == pid || at_home() {
                     continue;
                 }
                 self.task(&thread, |traces| {
@@ -289,7 +291,6 @@ impl Search {
     /// The namespaces with their names, in order.
     fn named(self, current: NetnsId) -> Vec<Known> {
         let proc = Path::new(PROC);
-        let initial = initial(current);
         let mut containers: BTreeMap<String, u32> = BTreeMap::new();
         let mut known = Vec::with_capacity(self.found.len());
         for (id, mut traces) in self.found {
@@ -298,7 +299,7 @@ impl Search {
             let name = match (traces.names.into_iter().next(), lowest) {
                 (Some(name), _) => Name::Named(name),
                 // Containers may live in the namespace of the host, and do not name it.
-                (None, Some(lowest)) if Some(id) == initial => Name::Pid(lowest),
+                (None, Some(lowest)) if lives_in_initial(lowest) => Name::Pid(lowest),
                 (None, Some(lowest)) => {
                     let of = |pid: &u32| container::of_process(proc, *pid).map(|name| (name, *pid));
                     match traces.processes.iter().find_map(of) {
@@ -333,13 +334,11 @@ impl Search {
     }
 }
 
-/// The namespace of the first process, if it can be known.
-fn initial(current: NetnsId) -> Option<NetnsId> {
-    let first = Path::new("/proc/1");
-    NetnsId::of(first.join("ns/net")).ok().or_else(|| {
-        let same = net_of(first)? == net_of(Path::new("/proc/thread-self"))?;
-        same.then_some(current)
-    })
+/// Whether a process lives in the namespace of the host: in that of the first process, which is seldom
+/// allowed to be looked into.
+fn lives_in_initial(pid: u32) -> bool {
+    let first = net_of(Path::new("/proc/1"));
+    first.is_some() && first == net_of(&Path::new(PROC).join(pid.to_string()))
 }
 
 /// The inode number of a file of a task's /proc/net, which is another in every namespace.

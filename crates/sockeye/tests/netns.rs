@@ -155,7 +155,11 @@ fn of_one_namespace_everything_is_its_own() {
         for (namespace, device) in [(&blue, "blue0"), (&here, "here0")] {
             let own: Vec<Value> =
                 lines(&all).into_iter().filter(|line| line["netns"] == namespace.name()).collect();
-            assert_eq!((own.len(), &own[0]["interface_name"]), (1, &Value::from(device)), "{flags}");
+            assert_eq!(
+                (own.len(), &own[0]["interface_name"]),
+                (1, &Value::from(device)),
+                "{flags}"
+            );
             assert_eq!(own[0]["netns_inode"], inode_of(namespace.name()));
         }
     }
