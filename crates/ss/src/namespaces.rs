@@ -25,6 +25,21 @@ pub(crate) fn list<P: Print>(
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    visit(places, outcome, |place, outcome| {
+        rows.enter(place);
+        tables::list(options, variable, place, rows, outcome)
+    })
+}
+
+/// Has something done at every place that can be entered, and reports on the others.
+///
+/// # Errors
+/// The first one of `each`, which ends the visits.
+pub(crate) fn visit(
+    places: &Places,
+    outcome: &mut Outcome,
+    mut each: impl FnMut(&Place, &mut Outcome) -> io::Result<()>,
+) -> io::Result<()> {
     let several = places.len() > 1;
     let mut missed = Missed::default();
     let mut pace = places.pace();
@@ -34,10 +49,7 @@ pub(crate) fn list<P: Print>(
             outcome.enter(Some(name(place)));
         }
         match place.enter() {
-            Ok(()) => {
-                rows.enter(place);
-                tables::list(options, variable, place, rows, outcome)?;
-            }
+            Ok(()) => each(place, outcome)?,
             Err(Error::Gone { .. }) if several => missed.gone += 1,
             Err(error) if several && error.is_refusal() => missed.refused += 1,
             Err(error) => outcome.failed(format_args!("{error}")),
