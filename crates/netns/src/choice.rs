@@ -1,6 +1,6 @@
 //! What a user may choose: `--netns NAME|PID|PATH`, `--all-netns`, or nothing.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::rc::Rc;
 
 use crate::host::name_of;
@@ -30,21 +30,19 @@ impl Choice {
     pub fn places(&self) -> Result<Places, Error> {
         match self {
             Choice::Here => Ok(Places::new(vec![Place::here()], Unseen::default())),
-            Choice::Named(name) => one(Netns::of_name(name)?, name),
-            Choice::One(target) => one(Netns::find(target)?, target),
+            Choice::Named(name) => one(Netns::of_name(name)?),
+            Choice::One(target) => one(Netns::find(target)?),
             Choice::All => all(),
         }
     }
 }
 
-/// The place that was asked for by `target`.
-fn one(netns: Netns, target: &OsStr) -> Result<Places, Error> {
+/// The place that was asked for.
+fn one(netns: Netns) -> Result<Places, Error> {
     let here = Netns::current().is_ok_and(|current| current.id() == netns.id());
     let worker = if here { None } else { Some(Rc::new(Worker::start()?)) };
     let (id, path) = (netns.id(), netns.path().to_owned());
-    let of_process = path.starts_with("/proc");
-    let pid = target.to_str().filter(|_| of_process).and_then(|target| target.parse().ok());
-    let known = Known::new(id, name_of(id, &path, pid), path);
+    let known = Known::new(id, name_of(id, &path), path);
     let place = Place::new(known, worker);
     place.enter()?;
     Ok(Places::new(vec![place], Unseen::default()))

@@ -175,7 +175,9 @@ pub(crate) fn of_container(name: &OsStr) -> Option<Result<Netns, Error>> {
 
 /// What a namespace is called that was found by `path`, as [`host`] does without looking at the
 /// processes of the host.
-pub(crate) fn name_of(id: NetnsId, path: &Path, pid: Option<u32>) -> Name {
+pub(crate) fn name_of(id: NetnsId, path: &Path) -> Name {
+    let below_proc = path.strip_prefix(PROC).ok().and_then(|path| path.iter().next());
+    let pid = below_proc.and_then(|name| name.to_str()?.parse().ok());
     let by_name = named()
         .unwrap_or_default()
         .into_iter()

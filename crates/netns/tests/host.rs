@@ -234,8 +234,10 @@ fn a_container_counts_before_its_processes() {
     let name = group.id.get(..12).unwrap();
     assert_eq!(found(low).name, Name::Container(name.to_owned()));
     assert_eq!(Netns::find(name).unwrap().id(), low);
-    let chosen = Choice::One(low_pid.to_string().into()).places().unwrap();
-    assert_eq!(chosen.iter().next().unwrap().name().unwrap(), name.as_bytes());
+    for target in [low_pid.to_string(), name.to_owned(), format!("/proc/{low_pid}/ns/net")] {
+        let chosen = Choice::One(target.into()).places().unwrap();
+        assert_eq!(chosen.iter().next().unwrap().name().unwrap(), name.as_bytes());
+    }
     // A second namespace of the same container is told apart.
     assert_eq!(found(high).name, Name::Pid(high_pid));
     drop((one, two));
