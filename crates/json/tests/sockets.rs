@@ -169,7 +169,7 @@ fn hostile_names_come_back() {
         (b"\xff\\x41\x1b", "\\xff\\\\x41\x1b", Some(true)),
     ] {
         socket.congestion = Some(Name::new(name));
-        let context = Context { interface: Some(name), cgroup: Some(name), owners: None };
+        let context = Context { interface: Some(name), cgroup: Some(name), ..Context::default() };
         let told = checked(&line(&socket, &context));
         for field in ["congestion", "interface_name", "cgroup_path"] {
             assert_eq!(told[field], text);
@@ -262,7 +262,13 @@ fn full(congestion_info: CongestionInfo) -> Socket {
 fn every_field_of_the_table_is_shown() {
     let owners = [Owner { pid: 1, tid: Some(1), fd: 1, comm: Name::new(b"\xff") }];
     let name = &b"\xff"[..];
-    let context = Context { interface: Some(name), cgroup: Some(name), owners: Some(&owners) };
+    let context = Context {
+        interface: Some(name),
+        cgroup: Some(name),
+        owners: Some(&owners),
+        netns: Some(name),
+        netns_inode: Some(4_026_531_840),
+    };
     let mut seen = BTreeSet::new();
     for congestion in [
         CongestionInfo::Vegas(VegasInfo::default()),

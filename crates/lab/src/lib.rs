@@ -4,6 +4,7 @@
 //! taken down on drop, after a panic too. Tests need root and Debian's `iproute2` (`ip`, `ss`).
 //!
 //! - [`Namespace`]: a network of its own, with veth pairs, addresses and neighbours;
+//! - [`Fleet`]: hundreds of them;
 //! - [`Population`]: one socket of each kind that a test can make, in each TCP state;
 //! - [`crowd`]: many thousand connections, held by several processes, and churn beside them;
 //! - [`holder`]: processes that hold sockets in given ways, and say what they hold;
@@ -14,6 +15,7 @@
 //! - [`measure`]: a program's time and peak memory.
 
 pub mod crowd;
+mod fleet;
 pub mod holder;
 pub mod measure;
 mod namespace;
@@ -24,6 +26,7 @@ pub mod synthetic;
 mod task;
 pub mod terminal;
 
+pub use fleet::Fleet;
 pub use namespace::{Namespace, veth};
 pub use population::Population;
 pub use recording::Recording;

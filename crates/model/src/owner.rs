@@ -39,15 +39,23 @@ pub struct Context<'a> {
     /// Who holds the socket; empty where nobody that can be seen does, `None` where it was not
     /// asked.
     pub owners: Option<&'a [Owner]>,
+    /// Name of the socket's network namespace, where namespaces were asked for.
+    pub netns: Option<&'a [u8]>,
+    /// Inode number of that namespace.
+    pub netns_inode: Option<u64>,
 }
 
 fields! {
-    Context<'_>, Context { interface, cgroup, owners } => {
+    Context<'_>, Context { interface, cgroup, owners, netns, netns_inode } => {
         /// Name of the interface that the socket is bound to, where there still is one of that index.
         interface_name: Option<&[u8]> = *interface, "", "IFLA_IFNAME", "2.2";
         /// Path of the socket's control group below the mount point of cgroup v2, where it can be seen.
         cgroup_path: Option<&[u8]> = *cgroup, "", "cgroup2 file system", "4.5";
         /// Descriptors that refer to the socket, where owners were asked for (`-p`); empty where none can be seen, absent where they could not be looked for.
         owners: Option<&[Owner]> = *owners, "", "", "";
+        /// Name of the socket's network namespace, where namespaces were asked for (`-N`, `--netns`, `--all-netns`): what ip-netns(8) calls it, else the container or the lowest process in it, else its path.
+        netns: Option<&[u8]> = *netns, "", "/run/netns, /proc/PID/cgroup, /proc/PID", "";
+        /// Inode number of that namespace, by which it can be told from others.
+        netns_inode: Option<u64> = *netns_inode, "", "/proc/PID/ns/net", "3.8";
     }
 }

@@ -1,9 +1,9 @@
-//! Network namespaces: find one, name it, and open sockets inside it.
+//! Network namespaces: find one or all, name them, and open sockets inside them.
 //!
 //! A socket belongs for life to the namespace in which it was opened, and can then be used from
-//! any thread. So nothing here moves the calling thread: [`Netns::run`] starts a helper thread,
-//! moves that one with setns(2), and hands back what it made. A process that is asked about many
-//! namespaces never has a thread of its own in the wrong one.
+//! any thread. So nothing here moves the calling thread: a helper thread is started, moved with
+//! setns(2), and hands back what it made. A process that is asked about many namespaces never has a
+//! thread of its own in the wrong one.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), sockeye_netns::Error> {
@@ -13,19 +13,53 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A command that a user may point at one namespace, or at all, takes a [`Choice`]. Its [`Places`] are
+//! visited one after the other by one helper thread, with one namespace open at a time:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), sockeye_netns::Error> {
+//! let places = sockeye_netns::Choice::All.places()?;
+//! let mut pace = places.pace();
+//! for place in &places {
+//!     pace.rest();
+//!     let listener = place.run(|| std::net::TcpListener::bind("127.0.0.1:0"))?;
+//! #   drop(listener);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`host`] tells what namespaces there are, and how much of the host could not be seen.
 
+mod choice;
+mod container;
 mod error;
+mod host;
 mod list;
+mod mounts;
+mod name;
+mod pace;
+mod place;
+mod worker;
 
-use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+pub use choice::Choice;
 pub use error::Error;
+pub use host::{Host, Known, Limit, Unseen, host};
 pub use list::{Named, named};
+pub use name::Name;
+pub use pace::Pace;
+pub use place::{Place, Places};
 
 /// Where ip(8) keeps the namespaces that it named (`NETNS_RUN_DIR` of iproute2).
 pub const NAMED_DIRECTORY: &str = "/run/netns";
@@ -37,6 +71,19 @@ pub struct NetnsId {
     pub device: u64,
     /// Inode number, as `readlink /proc/PID/ns/net` shows it.
     pub inode: u64,
+}
+
+impl NetnsId {
+    /// What the file at `path` is known by, whatever it is.
+    fn of(path: impl AsRef<Path>) -> io::Result<NetnsId> {
+        fs::metadata(path).map(|metadata| NetnsId::from(&metadata))
+    }
+}
+
+impl From<&fs::Metadata> for NetnsId {
+    fn from(metadata: &fs::Metadata) -> Self {
+        NetnsId { device: metadata.dev(), inode: metadata.ino() }
+    }
 }
 
 /// An open network namespace. It lives at least as long as this value.
@@ -63,7 +110,7 @@ impl Netns {
     /// look (CAP_SYS_PTRACE for processes of others).
     pub fn of_process(pid: u32) -> Result<Netns, Error> {
         match Netns::open(format!("/proc/{pid}/ns/net")) {
-            Err(Error::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Err(Error::NoProcess { pid })
             }
             other => other,
@@ -74,13 +121,14 @@ impl Netns {
     ///
     /// # Errors
     /// [`Error::NoSuchName`], or [`Error::Open`] when its file cannot be opened.
-    pub fn of_name(name: &str) -> Result<Netns, Error> {
+    pub fn of_name(name: impl AsRef<OsStr>) -> Result<Netns, Error> {
+        let name = name.as_ref();
         // A name with a slash, or a dot name, would leave the directory.
-        if name.is_empty() || name.contains('/') || name == "." || name == ".." {
+        if name.is_empty() || name.as_bytes().contains(&b'/') || name == "." || name == ".." {
             return Err(Error::NoSuchName { name: name.to_owned() });
         }
         match Netns::open(Path::new(NAMED_DIRECTORY).join(name)) {
-            Err(Error::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Err(Error::NoSuchName { name: name.to_owned() })
             }
             other => other,
@@ -88,36 +136,44 @@ impl Netns {
     }
 
     /// The namespace that a user means by `NAME|PID|PATH`: what has a slash is a path, then a name
-    /// of ip(8) counts before a process id.
+    /// of ip(8) counts before a process or thread id, and that before a container, by the name that
+    /// [`host`] gives it.
     ///
     /// # Errors
     /// As [`Netns::open`], [`Netns::of_name`] and [`Netns::of_process`].
-    pub fn find(target: &str) -> Result<Netns, Error> {
-        if target.contains('/') {
+    pub fn find(target: impl AsRef<OsStr>) -> Result<Netns, Error> {
+        let target = target.as_ref();
+        if target.as_bytes().contains(&b'/') {
             return Netns::open(target);
         }
-        match (Netns::of_name(target), target.parse()) {
-            (Err(Error::NoSuchName { .. }), Ok(pid)) => Netns::of_process(pid),
-            (named, _) => named,
+        let unknown = match Netns::of_name(target) {
+            Err(error @ Error::NoSuchName { .. }) => error,
+            named => return named,
+        };
+        match target.to_str().map(str::parse) {
+            Some(Ok(pid)) => Netns::of_process(pid),
+            _ => host::of_container(target).unwrap_or(Err(unknown)),
         }
     }
 
-    /// The namespace that a file stands for, a bind mount or a link in /proc. That it is one of
-    /// another kind (mount, pid …) shows when it is entered.
+    /// The namespace that a file stands for, a bind mount or a link in /proc.
     ///
     /// # Errors
-    /// [`Error::Open`], or [`Error::NotANetns`] for a file that is no namespace.
+    /// [`Error::Open`], or [`Error::NotANetns`] for a file that is no namespace, or one of another kind
+    /// (mount, pid …).
     pub fn open(path: impl Into<PathBuf>) -> Result<Netns, Error> {
         let path = path.into();
         let open = || {
             // A FIFO must not keep us waiting for somebody who writes to it.
             let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
             let file = File::options().read(true).custom_flags(flags).open(&path)?;
-            let metadata = file.metadata()?;
-            Ok((file, NetnsId { device: metadata.dev(), inode: metadata.ino() }))
+            let id = NetnsId::from(&file.metadata()?);
+            Ok((file, id))
         };
         match open() {
-            Ok((file, id)) if is_nsfs(&file) => Ok(Netns { file, path, id }),
+            Ok((file, id)) if is_nsfs(&file) && !is_of_another_kind(&file) => {
+                Ok(Netns { file, path, id })
+            }
             Ok(_) => Err(Error::NotANetns { path }),
             Err(source) => Err(Error::Open { path, source }),
         }
@@ -139,8 +195,7 @@ impl Netns {
     /// opens stays in the namespace, wherever it is used later.
     ///
     /// # Errors
-    /// [`Error::Enter`] without CAP_SYS_ADMIN or when this is no network namespace,
-    /// [`Error::Work`] with what `work` itself failed with.
+    /// [`Error::Enter`] without CAP_SYS_ADMIN, [`Error::Work`] with what `work` itself failed with.
     pub fn run<T, E>(&self, work: impl FnOnce() -> Result<T, E> + Send) -> Result<T, Error>
     where
         T: Send,
@@ -150,11 +205,7 @@ impl Netns {
             let helper = std::thread::Builder::new()
                 .name("netns".into())
                 .spawn_scoped(scope, || {
-                    move_into_link_name_space(self.as_fd(), Some(LinkNameSpaceType::Network))
-                        .map_err(|errno| Error::Enter {
-                            path: self.path.clone(),
-                            source: errno.into(),
-                        })?;
+                    self.enter()?;
                     work().map_err(|e| Error::Work { path: self.path.clone(), source: e.into() })
                 })
                 .map_err(|source| Error::Thread { source })?;
@@ -163,6 +214,12 @@ impl Netns {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         })
+    }
+
+    /// Moves the calling thread, which has to be one that does nothing else.
+    fn enter(&self) -> Result<(), Error> {
+        move_into_link_name_space(self.as_fd(), Some(LinkNameSpaceType::Network))
+            .map_err(|errno| Error::Enter { path: self.path.clone(), source: errno.into() })
     }
 }
 
@@ -179,6 +236,17 @@ fn is_nsfs(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|fs| fs.f_type == NSFS_MAGIC)
 }
 
+/// True for a namespace that is none of the network. Where /proc is not mounted, that shows when it
+/// is entered.
+fn is_of_another_kind(file: &File) -> bool {
+    let link = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    link.is_ok_and(|link| {
+        let link = link.as_os_str().as_bytes();
+        // A bind mount shows as its path.
+        !link.starts_with(b"/") && !link.starts_with(b"net:[")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +255,7 @@ mod tests {
     fn the_current_namespace_is_that_of_this_process() -> Result<(), Error> {
         let current = Netns::current()?;
         assert_eq!(current.id(), Netns::of_process(std::process::id())?.id());
-        assert_eq!(current.id(), Netns::find(&std::process::id().to_string())?.id());
+        assert_eq!(current.id(), Netns::find(std::process::id().to_string())?.id());
         assert_eq!(current.id(), Netns::find("/proc/self/ns/net")?.id());
         Ok(())
     }
@@ -225,9 +293,10 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_of_another_kind_cannot_be_entered() -> Result<(), Error> {
-        let mount = Netns::open("/proc/self/ns/mnt")?;
-        assert!(matches!(mount.run(|| Ok::<_, Error>(())), Err(Error::Enter { .. })));
-        Ok(())
+    fn a_namespace_of_another_kind_is_refused() {
+        for kind in ["mnt", "uts", "user", "pid"] {
+            let refused = Netns::open(format!("/proc/self/ns/{kind}")).unwrap_err();
+            assert!(matches!(refused, Error::NotANetns { .. }), "{kind}: {refused}");
+        }
     }
 }

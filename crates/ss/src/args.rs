@@ -8,6 +8,7 @@ use std::ffi::OsString;
 
 use lexopt::Arg;
 use sockeye_model::{Family, State, States};
+use sockeye_netns::Choice;
 
 use crate::environment::Lookup;
 use crate::flags::{Does, FLAGS, Flag};
@@ -57,6 +58,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// `-D`
     pub(crate) dump: Option<OsString>,
+    /// `-N`, `--netns`, `--all-netns`
+    pub(crate) netns: Choice,
 }
 
 impl Options {
@@ -92,7 +95,20 @@ pub(crate) enum UsageError {
     Filter(OsString),
     #[error("-D writes TCP's answers, and TCP is not among the tables chosen: add -t")]
     DumpWithoutTcp,
+    #[error(
+        "-D writes the answers of one network namespace: choose it by --netns, not --all-netns"
+    )]
+    DumpOfAll,
+    #[error(
+        "${0} names files of one network namespace, and --all-netns wants those of all: unset it, or \
+         leave --all-netns"
+    )]
+    FilesOfAll(&'static str),
 }
+
+/// Variables that name files in place of a namespace's sockets.
+const FILES: [&str; 6] =
+    ["TCPDIAG_FILE", "PROC_ROOT", "PROC_NET_TCP", "PROC_NET_TCP6", "PROC_NET_UDP", "PROC_NET_UDP6"];
 
 /// The value of `--iproute2`, else `SOCKEYE_IPROUTE2`, else the newest version. It is looked for
 /// first, since it decides which flags there are.
@@ -197,6 +213,11 @@ pub(crate) fn parse(args: Vec<OsString>, variable: Lookup<'_>) -> Result<Request
     }
     wanted.operands(&operands, version)?;
     wanted.settle(&mut options)?;
+    if options.netns == Choice::All
+        && let Some(name) = FILES.into_iter().find(|name| variable(name).is_some())
+    {
+        return Err(UsageError::FilesOfAll(name));
+    }
     Ok(Request::List(Box::new(options)))
 }
 
@@ -241,6 +262,9 @@ impl Wanted {
             Does::Oneline => options.oneline = true,
             Does::Json => options.json = true,
             Does::Dump => options.dump = value,
+            Does::Net => options.netns = Choice::Named(value.unwrap_or_default()),
+            Does::Netns => options.netns = Choice::One(value.unwrap_or_default()),
+            Does::AllNetns => options.netns = Choice::All,
             // Settled before, or ending the parsing.
             Does::Iproute2 | Does::Help | Does::ShowVersion | Does::Later => {}
         }
@@ -299,6 +323,9 @@ impl Wanted {
         }
         if options.dump.is_some() && !options.tcp {
             return Err(UsageError::DumpWithoutTcp);
+        }
+        if options.dump.is_some() && options.netns == Choice::All {
+            return Err(UsageError::DumpOfAll);
         }
         Ok(())
     }
@@ -435,11 +462,43 @@ mod tests {
                  `state` and `exclude` are",
             ),
             ("-u -D x", "-D writes TCP's answers, and TCP is not among the tables chosen: add -t"),
+            (
+                "-t -D x --all-netns",
+                "-D writes the answers of one network namespace: choose it by --netns, not --all-netns",
+            ),
+            // `--net` is the flag of `ss` that begins so.
+            ("-t --all-net", "--all-net is no flag of iproute2-7.1's ss: see --help"),
         ] {
             assert_eq!(parsed(line).unwrap_err().to_string(), message);
         }
         assert!(parsed("--tcp=1").is_err());
         assert!(parsed("-D").is_err());
+    }
+
+    #[test]
+    fn of_the_flags_for_namespaces_the_last_counts() {
+        let blue = || OsString::from("blue");
+        assert_eq!(listed("-t").netns, Choice::Here);
+        for line in
+            ["-tNblue", "-t -N blue", "-t --net blue", "-t --ne=blue", "--all-netns -N blue"]
+        {
+            assert_eq!(listed(line).netns, Choice::Named(blue()), "{line}");
+        }
+        assert_eq!(listed("-t -N red --netns blue").netns, Choice::One(blue()));
+        assert_eq!(listed("-t --netns blue --all-netns").netns, Choice::All);
+        assert_eq!(listed("-t -N --iproute2").version, Version::V7_1);
+        assert!(parsed("-t --netns").is_err());
+    }
+
+    #[test]
+    fn files_of_one_namespace_are_not_those_of_all() {
+        for name in FILES {
+            let variable: Lookup<'_> = &|asked| (asked == name).then(OsString::new);
+            let args = |line: &str| line.split(' ').map(OsString::from).collect();
+            let refused = parse(args("-t --all-netns"), variable).unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("${name} names files")), "{refused}");
+            assert!(parse(args("-t --netns blue"), variable).is_ok());
+        }
     }
 
     #[test]

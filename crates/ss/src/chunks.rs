@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn a_row_counts_as_its_cells_one_by_one() {
-        let shown = [false, true, true, false, true, true, true, true, true, true];
-        let mut lengths = [0, 5, 6, 0, 11, 4, 12, 0, 1, 0];
+        let shown = [false, false, true, true, false, true, true, true, true, true, true];
+        let mut lengths = [0, 0, 5, 6, 0, 11, 4, 12, 0, 1, 0];
         for room in 0..120 {
             for used in 0..=Chunks::FULL {
                 for last in [0, 1, 50] {

@@ -21,6 +21,8 @@ use crate::version::Version;
 /// A column, in `ss`'s order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Column {
+    /// The namespace; not to be entered where it is hidden, since rows then begin behind it.
+    Netns,
     Netid,
     State,
     RecvQ,
@@ -35,7 +37,7 @@ pub(crate) enum Column {
     Details,
 }
 
-pub(crate) const COUNT: usize = 10;
+pub(crate) const COUNT: usize = 11;
 
 /// The last column.
 const LAST: usize = COUNT - 1;
@@ -105,6 +107,8 @@ pub(crate) struct Columns<W> {
     details: usize,
     /// Which columns are not hidden.
     shown: [bool; COUNT],
+    /// Where rows begin: behind the namespace's column, which most often is hidden.
+    first: usize,
     text: Vec<u8>,
     /// Lengths of the cells of the rows before the open one.
     rows: Vec<Lengths>,
@@ -141,7 +145,8 @@ impl<W: Write> Columns<W> {
         // 6.1 prints the details under that header; the column behind them is always empty.
         let process_apart = version.has_process_column();
         let layout = [
-            column("Netid", false, false, hidden.netid),
+            column("Netns", false, false, true),
+            column("Netid", true, false, hidden.netid),
             column("State", true, false, hidden.state),
             column("Recv-Q", true, false, hidden.queues),
             column("Send-Q", true, false, hidden.queues),
@@ -163,6 +168,7 @@ impl<W: Write> Columns<W> {
             unpadded,
             details,
             shown,
+            first: Column::Netid as usize,
             text: Vec::new(),
             rows: Vec::new(),
             row: 0,
@@ -177,6 +183,16 @@ impl<W: Write> Columns<W> {
         };
         columns.forget();
         columns
+    }
+
+    /// Shows the namespace in the first column, from the first row on.
+    pub(crate) fn show_netns(&mut self) {
+        if let (Some(column), Some(shown)) = (self.layout.first_mut(), self.shown.first_mut()) {
+            column.hidden = false;
+            *shown = true;
+        }
+        self.first = Column::Netns as usize;
+        self.forget();
     }
 
     /// Moves on to `column`, closing what lies between, and gives the buffer to append to. `None`
@@ -329,7 +345,7 @@ impl<W: Write> Columns<W> {
 
     fn begin_row(&mut self) {
         self.row = self.text.len();
-        self.current = 0;
+        self.current = self.first;
         self.open();
     }
 
@@ -723,13 +739,33 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_stands_before_everything_else() {
+        for (version, hidden) in [(Version::V6_1, false), (NEW, true)] {
+            let hidden = Hidden { netid: hidden, process: true, ..Hidden::default() };
+            let mut columns = Columns::new(Vec::new(), version, hidden, None);
+            columns.show_netns();
+            columns.header().unwrap();
+            for netns in ["a", "blue"] {
+                let out = columns.enter(Column::Netns).unwrap().unwrap();
+                out.extend_from_slice(netns.as_bytes());
+                row(&mut columns, b"a:", b"");
+            }
+            let rows = printed(columns);
+            let netid = |text: &str| if hidden.netid { String::new() } else { format!("{text} ") };
+            assert!(rows[0].starts_with(&format!("Netns {}State ", netid("Netid"))), "{rows:?}");
+            assert!(rows[1].starts_with(&format!("a     {}ESTAB ", netid("tcp  "))), "{rows:?}");
+            assert!(rows[2].starts_with(&format!("blue  {}ESTAB ", netid("tcp  "))), "{rows:?}");
+        }
+    }
+
+    #[test]
     fn space_on_a_screen_is_spread_from_the_right() {
         let mut columns = columns(NEW, Some(40));
         row(&mut columns, b"a:", b"");
         row(&mut columns, b"a:", b"");
         let widths = columns.widths();
         // 17 columns of text and 23 to spare: three for each of seven, one more for the last two.
-        assert_eq!(widths, [0, 8, 5, 5, 6, 4, 7, 5, 0, 0]);
+        assert_eq!(widths, [0, 0, 8, 5, 5, 6, 4, 7, 5, 0, 0]);
         assert_eq!(widths.iter().sum::<usize>(), 40);
     }
 
@@ -739,6 +775,6 @@ mod tests {
         row(&mut columns, b"a:", b"");
         row(&mut columns, b"a:", b"");
         let widths = columns.widths();
-        assert_eq!(widths, [0, 5, 2, 3, 3, 1, 4, 2, 0, 0]);
+        assert_eq!(widths, [0, 0, 5, 2, 3, 3, 1, 4, 2, 0, 0]);
     }
 }

@@ -52,6 +52,9 @@ pub(crate) enum Does {
     Oneline,
     Json,
     Dump,
+    Net,
+    Netns,
+    AllNetns,
     /// Part of `ss`, and not here yet.
     Later,
 }
@@ -124,6 +127,28 @@ pub(crate) static FLAGS: &[Flag] = &[
         )
     },
     Flag {
+        value: Some("NAME"),
+        ..switch(
+            Does::Net,
+            'N',
+            &["net"],
+            "the sockets of the network namespace that ip netns knows by this name; of this flag and the next two, the last counts",
+        )
+    },
+    Flag {
+        value: Some("TARGET"),
+        ..word(
+            Does::Netns,
+            &["netns"],
+            "the same of a namespace by its name, a process id, a container, or a path (with a slash)",
+        )
+    },
+    word(
+        Does::AllNetns,
+        &["all-netns"],
+        "the sockets of every network namespace that can be found, with its name in the first column",
+    ),
+    Flag {
         value: Some("VERSION"),
         ..word(
             Does::Iproute2,
@@ -164,7 +189,6 @@ pub(crate) static FLAGS: &[Flag] = &[
     },
     switch(Does::Later, 'E', &["events"], "sockets as they are destroyed"),
     switch(Does::Later, 'K', &["kill"], "close sockets by force"),
-    Flag { value: Some("NAME"), ..switch(Does::Later, 'N', &["net"], "another network namespace") },
 ];
 
 impl Flag {
@@ -175,7 +199,7 @@ impl Flag {
 
     /// True if no `ss` has it.
     pub(crate) fn is_our_own(&self) -> bool {
-        matches!(self.does, Does::Iproute2 | Does::Json)
+        matches!(self.does, Does::Iproute2 | Does::Json | Does::Netns | Does::AllNetns)
     }
 
     /// How it is written, the letter first.

@@ -46,6 +46,8 @@ pub(crate) struct Rows<W> {
     pub(crate) users: Users,
     /// For `-i`
     pub(crate) scratch: Scratch,
+    /// The namespace's name as it is shown; `None` where no column shows it.
+    pub(crate) netns: Option<Vec<u8>>,
 }
 
 impl<W: Write> Rows<W> {
@@ -100,7 +102,12 @@ impl<W: Write> Rows<W> {
         v6only: bool,
         owners: Option<&[Owner]>,
     ) -> io::Result<()> {
-        let Rows { columns, names, users, .. } = self;
+        let Rows { columns, names, users, netns, .. } = self;
+        if let Some(netns) = netns
+            && let Some(out) = columns.enter(Column::Netns)?
+        {
+            out.extend_from_slice(netns);
+        }
         if let Some(out) = columns.enter(Column::Netid)? {
             out.extend_from_slice(netid(socket.protocol).as_bytes());
         }

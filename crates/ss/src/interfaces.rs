@@ -3,6 +3,8 @@
 
 use sockeye_netlink::{Client, Error, Protocol, Receive, Request, Socket};
 
+use sockeye_netns::Place;
+
 use crate::cache::Cache;
 
 /// linux/rtnetlink.h
@@ -12,12 +14,13 @@ const IFLA_IFNAME: u16 = 3;
 /// Length of struct ifinfomsg (linux/rtnetlink.h), bytes.
 const IFINFOMSG_LEN: usize = 16;
 
-/// Names by index. The connection is opened when the first is asked for, in the calling thread's
-/// namespace.
+/// Names by index. The connection is opened when the first is asked for, in the namespace whose names
+/// they are.
 #[derive(Debug)]
 pub(crate) struct Interfaces<R: Receive = Socket> {
     names: Cache<u32, Name>,
     kernel: Kernel<R>,
+    place: Place,
 }
 
 /// What an interface is called.
@@ -40,11 +43,16 @@ enum Kernel<R: Receive> {
 
 impl Default for Interfaces {
     fn default() -> Self {
-        Interfaces { names: Cache::default(), kernel: Kernel::NotAskedYet }
+        Interfaces::of(Place::here())
     }
 }
 
 impl Interfaces {
+    /// The interfaces of a namespace.
+    pub(crate) fn of(place: Place) -> Interfaces {
+        Interfaces { names: Cache::default(), kernel: Kernel::NotAskedYet, place }
+    }
+
     /// The name of the interface with this index, `ifN` where there is none.
     pub(crate) fn name(&mut self, index: u32) -> &[u8] {
         self.open();
@@ -62,8 +70,11 @@ impl Interfaces {
 
     fn open(&mut self) {
         if matches!(self.kernel, Kernel::NotAskedYet) {
-            let client = Client::open(Protocol::ROUTE);
-            self.kernel = client.map_or(Kernel::Closed, |client| Kernel::Open(Box::new(client)));
+            let client = self.place.run(|| Client::open(Protocol::ROUTE));
+            self.kernel = match client {
+                Ok(Ok(client)) => Kernel::Open(Box::new(client)),
+                Ok(Err(_)) | Err(_) => Kernel::Closed,
+            };
         }
     }
 }
@@ -75,7 +86,7 @@ impl<R: Receive> Interfaces<R> {
     }
 
     fn known(&mut self, index: u32) -> &Name {
-        let Interfaces { names, kernel } = self;
+        let Interfaces { names, kernel, .. } = self;
         names.get(index, || {
             let name = match kernel {
                 Kernel::Open(client) => ask(client, index),
@@ -126,7 +137,7 @@ mod tests {
     fn scripted(replies: impl IntoIterator<Item = Reply>) -> Interfaces<Scripted> {
         let script = replies.into_iter().fold(Scripted::new(), Scripted::reply);
         let kernel = Kernel::Open(Box::new(Client::new(script)));
-        Interfaces { names: Cache::default(), kernel }
+        Interfaces { names: Cache::default(), kernel, place: Place::here() }
     }
 
     fn link(name: &[u8]) -> Reply {
@@ -167,7 +178,7 @@ mod tests {
         assert_eq!(interfaces.known_name(9), b"if9");
         assert_eq!(interfaces.known_name(10), b"eth0");
         let mut unreachable: Interfaces =
-            Interfaces { names: Cache::default(), kernel: Kernel::Closed };
+            Interfaces { names: Cache::default(), kernel: Kernel::Closed, place: Place::here() };
         assert_eq!(unreachable.name(1), b"if1");
     }
 

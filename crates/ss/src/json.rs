@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use sockeye_diag::procnet::{Line, TcpTail, USER_HZ};
 use sockeye_json::Object;
 use sockeye_model::{Context, Field, Owner, Protocol, SkMemInfo, Socket, State, Table, TcpInfo};
+use sockeye_netns::Place;
 
 use crate::interfaces::Interfaces;
 use crate::print::Print;
@@ -35,6 +36,8 @@ pub(crate) struct Lines<W> {
     tcp_recorded: bool,
     interfaces: Interfaces,
     cgroups: Option<HashMap<u64, Vec<u8>>>,
+    /// Name and inode number of the namespace, where one was asked for.
+    netns: Option<(Vec<u8>, u64)>,
 }
 
 impl<W: Write> Lines<W> {
@@ -46,6 +49,7 @@ impl<W: Write> Lines<W> {
             tcp_recorded,
             interfaces: Interfaces::default(),
             cgroups: None,
+            netns: None,
         }
     }
 
@@ -74,7 +78,8 @@ impl<W: Write> Lines<W> {
         more: impl FnOnce(&mut Object<'_>),
     ) -> io::Result<()> {
         let here = !self.tcp_recorded || socket.protocol == Protocol::UDP;
-        let Lines { block, interfaces, cgroups, .. } = self;
+        let Lines { block, interfaces, cgroups, netns, .. } = self;
+        let netns = netns.as_ref().filter(|_| here);
         let interface = socket.interface.filter(|_| here);
         let context = Context {
             interface: interface.and_then(|index| interfaces.found(index.get())),
@@ -83,6 +88,8 @@ impl<W: Write> Lines<W> {
                 paths.get(&id.0).map(Vec::as_slice)
             }),
             owners: owners.filter(|_| here),
+            netns: netns.map(|(name, _)| name.as_slice()),
+            netns_inode: netns.map(|(_, inode)| *inode),
         };
         let mut object = Object::open(block);
         object.part(socket).part(&context);
@@ -96,6 +103,12 @@ impl<W: Write> Lines<W> {
 impl<W: Write> Print for Lines<W> {
     /// Blocks written, and the length of the one that is held.
     type Mark = (u64, usize);
+
+    fn enter(&mut self, place: &Place) {
+        self.interfaces = Interfaces::of(place.clone());
+        let known = place.name().zip(place.id());
+        self.netns = known.map(|(name, id)| (name.into_owned(), id.inode));
+    }
 
     #[inline]
     fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {

@@ -34,6 +34,7 @@ mod inet;
 mod interfaces;
 mod json;
 mod line;
+mod namespaces;
 mod number;
 mod outcome;
 mod owned;
@@ -60,6 +61,7 @@ use std::os::fd::AsFd;
 pub use environment::{Lookup, Screen};
 pub use version::Version;
 
+use sockeye_netns::{Choice, Places};
 use sockeye_procs::{Search, context};
 
 use args::{Options, Request};
@@ -116,10 +118,13 @@ pub fn run_with(
         Request::ShowVersion(version) => {
             stdout.write_all(help::version(program, version).as_bytes())
         }
-        Request::List(options) if options.dump.is_some() => {
-            record::record(&options, stdout, &mut outcome)
-        }
-        Request::List(options) => list(&options, variable, screen, stdout, &mut outcome),
+        Request::List(options) => match options.netns.places() {
+            Ok(places) => list(&options, &places, variable, screen, stdout, &mut outcome),
+            Err(error) => {
+                outcome.failed(format_args!("{error}"));
+                Ok(())
+            }
+        },
     };
     match done {
         Ok(()) => {}
@@ -132,12 +137,16 @@ pub fn run_with(
 
 fn list(
     options: &Options,
+    places: &Places,
     variable: Lookup<'_>,
     screen: Screen,
     stdout: &mut dyn Write,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     let version = options.version;
+    if options.dump.is_some() {
+        return namespaces::record(options, places, stdout, outcome);
+    }
     if let Some(tables) = options.missing_tables {
         outcome.incomplete(format_args!(
             "TCP and UDP sockets alone are shown; {tables} sockets are not available in this \
@@ -155,7 +164,7 @@ fn list(
         }
         let recorded = variable("TCPDIAG_FILE").is_some();
         let mut lines = Lines::new(stdout, recorded);
-        print(options, variable, &mut lines, outcome)?;
+        print(options, places, variable, &mut lines, outcome)?;
         return lines.finish();
     }
     let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
@@ -186,26 +195,32 @@ fn list(
             root: proc_root(variable),
         },
         scratch: Scratch::default(),
+        netns: None,
     };
+    if options.netns == Choice::All {
+        rows.columns.show_netns();
+        rows.netns = Some(Vec::new());
+    }
     if !options.no_header {
         rows.columns.header()?;
     }
-    print(options, variable, &mut rows, outcome)?;
+    print(options, places, variable, &mut rows, outcome)?;
     rows.columns.finish()
 }
 
 /// Prints the tables, with the sockets' owners if they are shown.
 fn print<P: Print>(
     options: &Options,
+    places: &Places,
     variable: Lookup<'_>,
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     if !options.shows_owners() {
-        return tables::list(options, variable, rows, outcome);
+        return namespaces::list(options, places, variable, rows, outcome);
     }
     let search = Search::new().threads(options.threads).root(proc_root(variable));
     let mut owned = Owned::new(rows, search);
-    tables::list(options, variable, &mut owned, outcome)?;
+    namespaces::list(options, places, variable, &mut owned, outcome)?;
     owned.finish(outcome)
 }

@@ -17,20 +17,83 @@ pub(crate) const USAGE: u8 = 2;
 /// Done, but something is known to be missing or doubtful.
 pub(crate) const INCOMPLETE: u8 = 3;
 
+/// The most notes that are kept: more say no more.
+const MOST: usize = 40;
+/// The most namespaces that a note names.
+const NAMED: usize = 3;
+
 /// Notes and status, as they gather.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    notes: Vec<String>,
+    notes: Vec<Note>,
+    /// Notes that were not kept.
+    more: u64,
+    /// The namespace that notes are about, where there are several.
+    place: Option<String>,
     failed: bool,
     incomplete: bool,
 }
 
+/// Something said, once for all namespaces that it is said of.
+#[derive(Debug)]
+struct Note {
+    text: String,
+    /// The first of them; none where it is about no namespace.
+    places: Vec<String>,
+    /// How many there are, those included.
+    count: usize,
+    /// The last of them.
+    last: Option<String>,
+}
+
+impl Note {
+    /// It is said of one more, unless that is the last.
+    fn add(&mut self, place: &str) {
+        if self.last.as_deref() != Some(place) {
+            self.count += 1;
+            self.last = Some(place.to_owned());
+            if self.places.len() < NAMED {
+                self.places.push(place.to_owned());
+            }
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.places.is_empty() {
+            write!(f, "netns {}", self.places.join(", "))?;
+            match self.count - self.places.len() {
+                0 => {}
+                more => write!(f, " and {more} more")?,
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
 impl Outcome {
+    /// What is said from now on is about this namespace; or about none in particular.
+    pub(crate) fn enter(&mut self, place: Option<String>) {
+        self.place = place;
+    }
+
     /// Something to know that takes nothing away.
     pub(crate) fn note(&mut self, text: fmt::Arguments<'_>) {
         let text = text.to_string();
-        if !self.notes.contains(&text) {
-            self.notes.push(text);
+        let of_places = self.place.is_some();
+        let said = |note: &Note| note.text == text && note.places.is_empty() != of_places;
+        let index = self.notes.iter().position(said).unwrap_or(self.notes.len());
+        if index == MOST {
+            self.more += 1;
+            return;
+        }
+        if index == self.notes.len() {
+            self.notes.push(Note { text, places: Vec::new(), count: 0, last: None });
+        }
+        if let (Some(note), Some(place)) = (self.notes.get_mut(index), &self.place) {
+            note.add(place);
         }
     }
 
@@ -55,6 +118,9 @@ impl Outcome {
     pub(crate) fn finish(&self, program: &str, stderr: &mut dyn Write) -> u8 {
         for note in &self.notes {
             say(program, note, stderr);
+        }
+        if self.more > 0 {
+            say(program, &format_args!("and {} messages more", self.more), stderr);
         }
         match self {
             Outcome { failed: true, .. } => FAILED,
@@ -97,5 +163,37 @@ mod tests {
         let mut said = Vec::new();
         assert_eq!(outcome.finish("ss", &mut said), FAILED);
         assert_eq!(said, b"ss: a\nss: b\nss: c\n");
+    }
+
+    #[test]
+    fn what_is_said_of_many_namespaces_is_said_once() {
+        let mut outcome = Outcome::default();
+        for place in ["a", "b", "b", "c", "d", "e"] {
+            outcome.enter(Some(place.to_owned()));
+            outcome.incomplete(format_args!("refused"));
+            if place == "b" {
+                outcome.note(format_args!("b alone"));
+            }
+        }
+        outcome.enter(None);
+        outcome.note(format_args!("refused"));
+        let mut said = Vec::new();
+        assert_eq!(outcome.finish("ss", &mut said), INCOMPLETE);
+        assert_eq!(
+            String::from_utf8(said).unwrap(),
+            "ss: netns a, b, c and 2 more: refused\nss: netns b: b alone\nss: refused\n"
+        );
+    }
+
+    #[test]
+    fn messages_are_bounded() {
+        let (mut outcome, mut said) = (Outcome::default(), Vec::new());
+        for number in 0..MOST + 5 {
+            outcome.note(format_args!("{number}"));
+        }
+        outcome.finish("ss", &mut said);
+        let said = String::from_utf8(said).unwrap();
+        assert_eq!(said.lines().count(), MOST + 1);
+        assert!(said.ends_with("ss: and 5 messages more\n"), "{said}");
     }
 }

@@ -7,6 +7,7 @@ use std::io;
 
 use sockeye_diag::procnet::Line;
 use sockeye_model::{Owner, Socket};
+use sockeye_netns::Place;
 use sockeye_procs::{FEW, HAS_BPF, Limit, Owners, Search, Sought};
 
 use crate::outcome::Outcome;
@@ -19,6 +20,8 @@ pub(crate) struct Owned<'a, P: Print> {
     /// `None` as long as sockets wait.
     owners: Option<Owners>,
     waiting: Vec<Waiting>,
+    /// Namespaces, each with the number of sockets that waited when it was entered.
+    places: Vec<(usize, Place)>,
     /// The last mark that was taken while sockets waited: how many did, and the place in `rows` that
     /// this became. One is enough, since of one dump after the other only the last can begin again.
     marked: (usize, Option<P::Mark>),
@@ -48,6 +51,7 @@ impl<'a, P: Print> Owned<'a, P> {
             search,
             owners: None,
             waiting: Vec::new(),
+            places: Vec::new(),
             marked: (0, None),
             found: Vec::new(),
             without: 0,
@@ -107,7 +111,11 @@ impl<'a, P: Print> Owned<'a, P> {
             }
         };
         self.owners = Some(owners);
+        let mut places = std::mem::take(&mut self.places).into_iter().peekable();
         for (index, waiting) in std::mem::take(&mut self.waiting).iter().enumerate() {
+            while let Some((_, place)) = places.next_if(|(first, _)| *first <= index) {
+                self.rows.enter(&place);
+            }
             if index == self.marked.0 {
                 self.marked.1 = Some(self.rows.mark());
             }
@@ -116,6 +124,7 @@ impl<'a, P: Print> Owned<'a, P> {
                 Waiting::Line(line) => self.print_line(line)?,
             }
         }
+        places.for_each(|(_, place)| self.rows.enter(&place));
         Ok(())
     }
 
@@ -160,6 +169,17 @@ impl Waiting {
 
 impl<P: Print> Print for Owned<'_, P> {
     type Mark = Mark<P::Mark>;
+
+    fn enter(&mut self, place: &Place) {
+        match self.owners {
+            Some(_) => self.rows.enter(place),
+            None => {
+                // Of several without a socket between them, the last counts.
+                self.places.pop_if(|(first, _)| *first == self.waiting.len());
+                self.places.push((self.waiting.len(), place.clone()));
+            }
+        }
+    }
 
     fn socket(&mut self, socket: &Socket, _: Option<&[Owner]>) -> io::Result<()> {
         match self.owners {
@@ -211,6 +231,8 @@ mod tests {
 
     impl Print for Printed {
         type Mark = usize;
+
+        fn enter(&mut self, _: &Place) {}
 
         fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {
             // Absent where they could not be looked for.

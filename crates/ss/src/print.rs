@@ -4,14 +4,19 @@ use std::io::{self, Write};
 
 use sockeye_diag::procnet::Line;
 use sockeye_model::{Owner, Socket};
+use sockeye_netns::Place;
 
 use crate::columns;
 use crate::inet::Rows;
+use crate::namespaces;
 
 /// Prints sockets, one after the other.
 pub(crate) trait Print {
     /// A place in the output.
     type Mark;
+
+    /// What is printed from now on is of this namespace.
+    fn enter(&mut self, place: &Place);
 
     /// Prints a socket that netlink told of. `owners` is `None` where they were not asked for.
     fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()>;
@@ -29,6 +34,14 @@ pub(crate) trait Print {
 
 impl<W: Write> Print for Rows<W> {
     type Mark = columns::Mark;
+
+    fn enter(&mut self, place: &Place) {
+        self.names.enter(place);
+        if let Some(netns) = &mut self.netns {
+            netns.clear();
+            namespaces::write_name(netns, place);
+        }
+    }
 
     #[inline]
     fn socket(&mut self, socket: &Socket, owners: Option<&[Owner]>) -> io::Result<()> {

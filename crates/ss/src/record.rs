@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use sockeye_diag::{Diag, Error};
 use sockeye_model::Protocol;
 use sockeye_netlink::Receive;
+use sockeye_netns::Place;
 
 use crate::args::Options;
 use crate::outcome::Outcome;
@@ -20,6 +21,7 @@ use crate::tables::{families, query, report_on};
 /// `out` cannot be written. Everything else goes to `outcome`.
 pub(crate) fn record(
     options: &Options,
+    place: &Place,
     out: &mut dyn Write,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
@@ -27,18 +29,31 @@ pub(crate) fn record(
     let shown = path.to_string_lossy();
     // Any name that begins so, as in `ss`.
     if path.as_encoded_bytes().starts_with(b"-") {
-        return record_to(options, out, outcome);
+        return record_to(options, place, out, outcome);
     }
-    let written = File::create(&path).and_then(|mut file| record_to(options, &mut file, outcome));
+    let written =
+        File::create(&path).and_then(|mut file| record_to(options, place, &mut file, outcome));
     if let Err(error) = written {
         outcome.failed(format_args!("cannot write {shown:?}: {error}"));
     }
     Ok(())
 }
 
-fn record_to(options: &Options, out: &mut dyn Write, outcome: &mut Outcome) -> io::Result<()> {
+fn record_to(
+    options: &Options,
+    place: &Place,
+    out: &mut dyn Write,
+    outcome: &mut Outcome,
+) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
-    let recorded = Diag::open().and_then(|diag| record_families(options, diag, &mut out, outcome));
+    let opened = match place.run(Diag::open) {
+        Ok(opened) => opened,
+        Err(error) => {
+            outcome.failed(format_args!("{error}"));
+            return Ok(());
+        }
+    };
+    let recorded = opened.and_then(|diag| record_families(options, diag, &mut out, outcome));
     match recorded {
         Ok(()) => out.flush(),
         Err(Error::Write { source }) => Err(source),

@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use sockeye_model::{CgroupId, Protocol};
+use sockeye_netns::Place;
 
 use crate::address::write_address;
 use crate::cache::Cache;
@@ -30,6 +31,8 @@ pub(crate) struct Names {
     interfaces: Interfaces,
     cgroups: Option<HashMap<u64, Vec<u8>>>,
     escape: Escape,
+    /// The namespace whose names they are.
+    place: Place,
 }
 
 impl Names {
@@ -41,7 +44,21 @@ impl Names {
             interfaces: Interfaces::default(),
             cgroups: None,
             escape,
+            place: Place::here(),
         }
+    }
+
+    /// Names are those of this namespace from now on. Hosts and services are looked up as before: their
+    /// files are the host's, and its servers are asked.
+    pub(crate) fn enter(&mut self, place: &Place) {
+        if self.place.is_here() && place.is_here() {
+            return;
+        }
+        self.interfaces = Interfaces::of(place.clone());
+        if let Some(services) = &mut self.services {
+            services.enter(place);
+        }
+        self.place = place.clone();
     }
 
     /// Appends the name of `port`, or its number; `*` for port 0.
@@ -101,6 +118,8 @@ impl Names {
 struct Services {
     /// Ports that are handed out to clients: whatever the database says, they mean nothing.
     ephemeral: (i64, i64),
+    /// The file that tells them.
+    range: PathBuf,
     /// By protocol (TCP, UDP) and port; 0 not asked yet, 1 no name, else 2 + an index of `names`.
     known: [Vec<u16>; 2],
     names: Vec<String>,
@@ -111,17 +130,22 @@ impl Services {
     const FIRST: u16 = 2;
 
     fn new(variable: Lookup<'_>) -> Services {
-        let file =
+        let range =
             proc_file(variable, "PROC_IP_LOCAL_PORT_RANGE", "sys/net/ipv4/ip_local_port_range");
-        let ephemeral = setting(&file).and_then(|text| {
-            let mut numbers = text.split_ascii_whitespace().map(str::parse);
-            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-        });
         Services {
-            // The range of the kernels of old, which `ss` takes then.
-            ephemeral: ephemeral.unwrap_or((1024, 4999)),
+            ephemeral: ephemeral(&range),
+            range,
             known: [Vec::new(), Vec::new()],
             names: Vec::new(),
+        }
+    }
+
+    /// Takes the range of a namespace, which `/proc/sys` shows to threads that are in it. Of one that is
+    /// gone, that of the one before is as good as any.
+    fn enter(&mut self, place: &Place) {
+        let range = self.range.clone();
+        if let Ok(ephemeral) = place.run(move || ephemeral(&range)) {
+            self.ephemeral = ephemeral;
         }
     }
 
@@ -148,6 +172,15 @@ impl Services {
         }
         self.names.get(usize::from(known.checked_sub(Self::FIRST)?)).map(String::as_str)
     }
+}
+
+/// The range in a file; without one, that of the kernels of old, which `ss` takes then.
+fn ephemeral(file: &Path) -> (i64, i64) {
+    let range = setting(file).and_then(|text| {
+        let mut numbers = text.split_ascii_whitespace().map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    });
+    range.unwrap_or((1024, 4999))
 }
 
 /// What a file of /proc/sys holds.

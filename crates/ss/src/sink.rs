@@ -114,6 +114,7 @@ pub(crate) mod tests {
             },
             users: Users::default(),
             scratch: Scratch::default(),
+            netns: None,
         }
     }
 

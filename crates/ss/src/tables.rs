@@ -8,16 +8,18 @@
 //! no row comes twice; and what failed, or is missing, is said. A kernel that only knows one of the
 //! two requests has not failed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use sockeye_diag::{Diag, Error, Extensions, Query, Report, Walk, procnet, recording};
 use sockeye_model::{Family, Protocol, State, States};
 use sockeye_netlink::Receive;
+use sockeye_netns::Place;
 
 use crate::args::Options;
-use crate::environment::{Lookup, proc_file};
+use crate::environment::{Lookup, proc_file, proc_root};
 use crate::outcome::Outcome;
 use crate::print::Print;
 use crate::rights::Rights;
@@ -51,17 +53,19 @@ pub(crate) fn families(options: &Options) -> &'static [Family] {
     }
 }
 
-/// Prints the tables that the command line asks for, in `ss`'s order.
+/// Prints the tables that the command line asks for, of the sockets at `place`, in `ss`'s order.
 ///
 /// # Errors
 /// Output that cannot be written. Everything else goes to `outcome`.
 pub(crate) fn list<P: Print>(
     options: &Options,
     variable: Lookup<'_>,
+    place: &Place,
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
-    let mut listing = Listing { options, variable, rows, outcome, rights: Rights::default() };
+    let rights = Rights::default();
+    let mut listing = Listing { options, variable, place, rows, outcome, rights };
     if options.udp {
         listing.udp()?;
     }
@@ -75,6 +79,7 @@ pub(crate) fn list<P: Print>(
 struct Listing<'a, P> {
     options: &'a Options,
     variable: Lookup<'a>,
+    place: &'a Place,
     rows: &'a mut P,
     outcome: &'a mut Outcome,
     /// As the live dumps show them.
@@ -94,7 +99,7 @@ impl<P: Print> Listing<'_, P> {
         if self.is_set("PROC_NET_UDP") || self.is_set("PROC_ROOT") {
             return self.proc(Protocol::UDP, self.wanted());
         }
-        self.netlink(Protocol::UDP, Diag::open())
+        self.live_netlink(Protocol::UDP)
     }
 
     fn tcp(&mut self) -> io::Result<()> {
@@ -104,7 +109,17 @@ impl<P: Print> Listing<'_, P> {
         if self.is_set("PROC_NET_TCP") || self.is_set("PROC_ROOT") {
             return self.proc(Protocol::TCP, self.wanted());
         }
-        self.netlink(Protocol::TCP, Diag::open())
+        self.live_netlink(Protocol::TCP)
+    }
+
+    fn live_netlink(&mut self, protocol: Protocol) -> io::Result<()> {
+        match self.place.run(Diag::open) {
+            Ok(opened) => self.netlink(protocol, opened),
+            Err(error) => {
+                self.outcome.failed(format_args!("{error}"));
+                Ok(())
+            }
+        }
     }
 
     fn recording(&mut self) -> io::Result<()> {
@@ -276,7 +291,7 @@ impl<P: Print> Listing<'_, P> {
             if !wanted.has(family) {
                 continue;
             }
-            let path = proc_file(self.variable, name, path);
+            let path = proc_net_file(self.place, self.variable, name, path);
             let mut failed = None;
             let each = |line: &procnet::Line| match self.rows.line(line, None) {
                 Ok(()) => ControlFlow::Continue(()),
@@ -308,6 +323,22 @@ impl<P: Print> Listing<'_, P> {
             }
         }
         Ok(())
+    }
+}
+
+/// The file of /proc/net that shows the sockets at `place`. /proc/net itself is that of the process's
+/// first thread, which is never moved; another thread's, everyone can read.
+fn proc_net_file(place: &Place, variable: Lookup<'_>, name: &str, path: &str) -> PathBuf {
+    let file = proc_file(variable, name, path);
+    if place.is_here() || variable(name).is_some() {
+        return file;
+    }
+    let root = proc_root(variable);
+    let link = root.join("thread-self");
+    match place.run(move || fs::read_link(link)) {
+        Ok(Ok(thread)) => root.join(thread).join(path),
+        // A copy of /proc, which has what it has.
+        Ok(Err(_)) | Err(_) => file,
     }
 }
 
@@ -374,6 +405,7 @@ mod tests {
         let mut listing = Listing {
             options: &options,
             variable,
+            place: &Place::here(),
             rows: &mut rows,
             outcome: &mut outcome,
             rights: Rights::default(),
