@@ -1,7 +1,9 @@
-//! The filter language of `ss`: parse and evaluate.
+//! The filter language of `ss`: parse, explain, compile to bytecode, evaluate.
 //!
 //! One language with two readings ([`Reading`]): as `ss` takes it, strictly from left to right, and
-//! with the precedence that everyone expects. A [`Filter`] tests sockets ([`Filter::matches`]).
+//! with the precedence that everyone expects. A [`Filter`] tests sockets ([`Filter::matches`]), and
+//! compiles to a program that the kernel runs on each socket of a dump ([`Filter::compile`]) as far
+//! as the kernel can test; [`Live`] finds out how far that is.
 //!
 //! ```
 //! use sockeye_filter::{Filter, Reading, Scope, System, Text};
@@ -20,12 +22,16 @@
 //!
 //! - no text panics, and none overflows the stack: nesting is bounded;
 //! - an error names the word and what was expected there ([`ParseError`]);
+//! - a program never leaves out a socket that the filter wants, and always passes the kernel's
+//!   audit, but for instructions that the kernel is too old for or the reader has no right to;
 //! - nothing is allocated a socket.
 
 mod address;
+mod compile;
 mod error;
 mod evaluate;
 mod expression;
+mod live;
 mod names;
 mod number;
 mod parse;
@@ -35,8 +41,10 @@ mod words;
 
 use sockeye_model::{Family, State, States};
 
+pub use compile::{Codes, Compiled, Left, Why};
 pub use error::ParseError;
 pub use expression::{ANY_PORT, End, Expression, Host, Predicate, Prefix, Test};
+pub use live::Live;
 pub use names::{Names, System, Transport};
 pub use parse::Scope;
 pub use words::Text;

@@ -24,7 +24,7 @@ use crate::rights::Rights;
 use crate::sink::{Sink, Wanted};
 
 /// What to ask for, of which family.
-pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Query {
+pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Query<'static> {
     let mut extensions = if options.json { Extensions::ALL } else { Extensions::NONE };
     if options.memory {
         extensions = extensions.with(Extensions::MEMINFO).with(Extensions::SKMEMINFO);
@@ -39,7 +39,7 @@ pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Qu
     // No TCP socket is in the kernel's tables while it is closed (tcp_set_state takes it out first).
     // If it is asked for such, as `ss -l` does, it looks through the whole table of connections.
     let vain = if protocol == Protocol::TCP { States::only(State::Close) } else { States::NONE };
-    Query { family, protocol, states: options.states.without(vain), extensions }
+    Query { family, protocol, states: options.states.without(vain), extensions, program: None }
 }
 
 /// The families to ask netlink for, in order.
