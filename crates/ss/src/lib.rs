@@ -28,6 +28,7 @@ mod chunks;
 mod columns;
 mod environment;
 mod escape;
+mod expression;
 mod flags;
 mod help;
 mod inet;
@@ -43,6 +44,7 @@ mod proc;
 mod record;
 mod resolve;
 mod rights;
+mod selection;
 mod sink;
 mod states;
 mod tables;
@@ -120,7 +122,14 @@ pub fn run_with(
         Request::List(options) if options.dump.is_some() => {
             record::record(&options, stdout, &mut outcome)
         }
-        Request::List(options) => list(&options, variable, screen, stdout, &mut outcome),
+        Request::List(mut options) => match expression::read(&mut options, variable) {
+            Ok(()) if options.explain => expression::explain(&options, stdout, &mut outcome),
+            Ok(()) => list(&options, variable, screen, stdout, &mut outcome),
+            Err(error) => {
+                outcome::say_lines(program, &error, stderr);
+                return error.status();
+            }
+        },
     };
     match done {
         Ok(()) => {}
@@ -139,7 +148,7 @@ fn list(
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     let version = options.version;
-    if let Some(tables) = options.missing_tables {
+    if let Some(tables) = &options.missing_tables {
         outcome.incomplete(format_args!(
             "TCP and UDP sockets alone are shown; {tables} sockets are not available in this \
              version of sockeye"
@@ -161,7 +170,7 @@ fn list(
     }
     let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
     let hidden = Hidden {
-        netid: options.missing_tables.is_none() && !(options.tcp && options.udp),
+        netid: options.one_table,
         state: options.states.0.count_ones() == 1,
         queues: options.no_queues,
         process: !options.processes,

@@ -13,6 +13,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use sockeye_diag::{Diag, Error, Extensions, Query, Report, Walk, procnet, recording};
+use sockeye_filter::Live;
 use sockeye_model::{Family, Protocol, State, States};
 use sockeye_netlink::Receive;
 
@@ -61,7 +62,9 @@ pub(crate) fn list<P: Print>(
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
-    let mut listing = Listing { options, variable, rows, outcome, rights: Rights::default() };
+    let filter = options.filter.as_ref().map(Live::new);
+    let mut listing =
+        Listing { options, variable, rows, outcome, filter, rights: Rights::default() };
     if options.udp {
         listing.udp()?;
     }
@@ -69,6 +72,11 @@ pub(crate) fn list<P: Print>(
         listing.tcp()?;
     }
     listing.rights.report(options, listing.outcome);
+    if listing.filter.as_ref().is_some_and(Live::marks_are_hidden) {
+        listing.outcome.incomplete(format_args!(
+            "fwmark: the kernel tells marks to those with CAP_NET_ADMIN alone; all count as 0"
+        ));
+    }
     Ok(())
 }
 
@@ -77,6 +85,8 @@ struct Listing<'a, P> {
     variable: Lookup<'a>,
     rows: &'a mut P,
     outcome: &'a mut Outcome,
+    /// What tests the sockets, and as much of it as the kernel is known to take.
+    filter: Option<Live<'a>>,
     /// As the live dumps show them.
     rights: Rights,
 }
@@ -118,7 +128,7 @@ impl<P: Print> Listing<'_, P> {
                 return Ok(());
             }
         };
-        let mut sink = Sink::new(self.rows, Wanted::BOTH);
+        let mut sink = Sink::new(self.rows, Wanted::BOTH, self.options.filter.as_ref());
         let read = recording::read(file, &mut sink);
         if let Some(error) = sink.error {
             return Err(error);
@@ -155,12 +165,12 @@ impl<P: Print> Listing<'_, P> {
         let wanted = self.wanted();
         let mut both = false;
         let ordered = !self.options.json;
-        let refused = self.live(wanted, |sink| {
+        let refused = self.filtered(diag, &query, wanted, |diag, query, sink| {
             if !ordered {
                 both = true;
-                return diag.dump_both(&query, sink);
+                return diag.dump_both(query, sink);
             }
-            Ok(match diag.dump_ipv4_first(&query, sink)? {
+            Ok(match diag.dump_ipv4_first(query, sink)? {
                 Walk::Both(report) => {
                     both = true;
                     report
@@ -195,7 +205,8 @@ impl<P: Print> Listing<'_, P> {
     ) -> io::Result<()> {
         for family in families {
             let query = query(self.options, protocol, *family);
-            let refused = self.live(wanted, |sink| diag.dump(&query, sink))?;
+            let refused =
+                self.filtered(diag, &query, wanted, |diag, query, sink| diag.dump(query, sink))?;
             match refused {
                 None => wanted = wanted.without(*family),
                 Some(error) if older && protocol == Protocol::TCP => {
@@ -211,16 +222,38 @@ impl<P: Print> Listing<'_, P> {
     fn older_ways<R: Receive>(
         &mut self,
         diag: &mut Diag<R>,
-        query: &Query,
+        query: &Query<'_>,
         wanted: Wanted,
         why: &Error,
     ) -> io::Result<()> {
         if !why.unsupported() {
             self.outcome.failed(format_args!("{why}; asking by TCPDIAG_GETSOCK"));
         }
-        match self.live(wanted, |sink| diag.dump_both(query, sink))? {
+        match self.filtered(diag, query, wanted, |diag, query, sink| diag.dump_both(query, sink))? {
             None => Ok(()),
             Some(error) => self.proc_instead(query.protocol, wanted, &error),
+        }
+    }
+
+    /// Shows a live dump of what the kernel takes of the filter: with another program once it has refused
+    /// one.
+    fn filtered<R: Receive>(
+        &mut self,
+        diag: &mut Diag<R>,
+        query: &Query<'_>,
+        wanted: Wanted,
+        mut dump: impl FnMut(&mut Diag<R>, &Query<'_>, &mut Sink<'_, P>) -> Result<Report, Error>,
+    ) -> io::Result<Option<Error>> {
+        loop {
+            let program = self.filter.as_ref().and_then(Live::program).cloned();
+            let query = Query { program: program.as_ref(), ..*query };
+            let Some(error) = self.live(wanted, |sink| dump(diag, &query, sink))? else {
+                return Ok(None);
+            };
+            let live = self.filter.as_mut();
+            if !live.is_some_and(|live| live.learn(diag, &error, query.protocol)) {
+                return Ok(Some(error));
+            }
         }
     }
 
@@ -231,7 +264,7 @@ impl<P: Print> Listing<'_, P> {
         wanted: Wanted,
         dump: impl FnOnce(&mut Sink<'_, P>) -> Result<Report, Error>,
     ) -> io::Result<Option<Error>> {
-        let mut sink = Sink::new(self.rows, wanted);
+        let mut sink = Sink::new(self.rows, wanted, self.options.filter.as_ref());
         let dumped = dump(&mut sink);
         let Sink { shown, torn, rights, error, .. } = sink;
         if let Some(error) = error {
@@ -278,11 +311,17 @@ impl<P: Print> Listing<'_, P> {
             }
             let path = proc_file(self.variable, name, path);
             let mut failed = None;
-            let each = |line: &procnet::Line| match self.rows.line(line, None) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
+            let filter = self.options.filter.as_ref();
+            let each = |line: &procnet::Line| {
+                if filter.is_some_and(|filter| !filter.matches(&line.socket)) {
+                    return ControlFlow::Continue(());
+                }
+                match self.rows.line(line, None) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        ControlFlow::Break(())
+                    }
                 }
             };
             let states = self.options.states;
@@ -376,6 +415,7 @@ mod tests {
             variable,
             rows: &mut rows,
             outcome: &mut outcome,
+            filter: options.filter.as_ref().map(Live::new),
             rights: Rights::default(),
         };
         listing.netlink(protocol, opened).unwrap();
