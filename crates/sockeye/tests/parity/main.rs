@@ -8,6 +8,7 @@
 
 mod cases;
 mod compare;
+mod filters;
 mod owners;
 
 use std::process::Command;
