@@ -374,6 +374,7 @@ mod tests {
     use super::*;
     use crate::outcome;
     use crate::sink::tests::rows;
+    use sockeye_filter::{Filter, Reading, Scope, System, Text};
     use sockeye_netlink::Request;
     use sockeye_netlink::scripted::{Reply, Scripted, done, error};
     use std::io::Write;
@@ -447,6 +448,7 @@ mod tests {
         Reply::new().datagram(port.map(listener).into_iter().chain([done(0)]))
     }
 
+    const EINVAL: i32 = 22;
     const ENOENT: i32 = 2;
     const EIO: i32 = 5;
     const EACCES: i32 = 13;
@@ -489,6 +491,45 @@ mod tests {
             assert!(listed.said.contains("Permission denied"), "{}", listed.said);
             assert!(listed.said.contains(way), "{}", listed.said);
         }
+    }
+
+    fn filter_by(options: &mut Options, text: &str) {
+        let text = Text::new().argument(text.as_bytes());
+        let filter = Filter::parse(&text, Scope::new(Reading::Ss), &mut System::default());
+        options.filter = filter.unwrap();
+    }
+
+    /// Sockets bound to no interface: the kernel's instruction for that is of 4.8.
+    fn of_no_interface(options: &mut Options) {
+        filter_by(options, "dev 0 and sport != 81");
+    }
+
+    #[test]
+    fn an_instruction_that_the_kernel_refuses_is_left_to_user_space() {
+        let walk = || Reply::new().datagram([listener(80), listener(81), done(0)]);
+        // The program is refused; DEV_COND alone is, S_EQ is not; and the rest is taken.
+        let replies = [refusal(EINVAL), refusal(EINVAL), dump(None), walk()];
+        let listed = listed(Protocol::TCP, of_no_interface, &replies);
+        assert_eq!((listed.ports, listed.status), (vec![80], outcome::DONE));
+        assert_eq!(listed.said, "");
+    }
+
+    #[test]
+    fn a_kernel_that_refuses_every_program_gets_none() {
+        let walk = || Reply::new().datagram([listener(80), listener(81), done(0)]);
+        let refused = [refusal(EINVAL), refusal(EINVAL), dump(None), refusal(EINVAL)];
+        let replies: Vec<_> = refused.into_iter().chain([walk()]).collect();
+        let listed = listed(Protocol::TCP, of_no_interface, &replies);
+        assert_eq!((listed.ports, listed.status), (vec![80], outcome::DONE));
+    }
+
+    #[test]
+    fn what_proc_tells_is_filtered_too() {
+        let refused = [refusal(ENOENT), refusal(ENOENT)];
+        let shown = |listed: Listed| listed.ports;
+        assert_eq!(shown(listed(Protocol::TCP, of_no_interface, &refused)), [22]);
+        let none = |options: &mut Options| filter_by(options, "sport = 80");
+        assert!(shown(listed(Protocol::TCP, none, &refused)).is_empty());
     }
 
     #[test]
