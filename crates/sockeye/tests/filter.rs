@@ -98,7 +98,7 @@ fn what_runs_where_is_explained() {
         shown(&explained),
         "expression: ( dst = 10/8 or not dev = lo ) and fwmark = 1\n\
          reading: from left to right, as ss reads\n\
-         kernel: a program of 84 bytes\n      \
+         kernel: a program of 76 bytes\n      \
          0  D_COND 10.0.0.0/8:* else 20\n     \
          16  JMP 48\n     \
          20  D_COND [a00::]/8:* else 52\n     \

@@ -268,6 +268,50 @@ fn filters_of_recordings() {
     }
 }
 
+/// A filter of arbitrary tests, joined anyhow; always the same for the same `number`.
+fn arbitrary(number: u64) -> String {
+    // A family that is named would stay, and the addresses behind it have another.
+    let tests: Vec<_> = EXPRESSIONS
+        .iter()
+        .filter(|text| !["inet", "link:", "vsock:"].iter().any(|family| text.contains(family)))
+        .collect();
+    let mut seed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut below = |limit: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap_or(0) % limit
+    };
+    let mut text = tests[below(tests.len())].to_string();
+    for _ in 0..=below(4) {
+        let next = tests[below(tests.len())];
+        text = match below(6) {
+            0 => format!("{text} and {next}"),
+            1 => format!("{text} or {next}"),
+            2 => format!("not {text} or {next}"),
+            3 => format!("( {text} ) and not ( {next} )"),
+            4 => format!("{next} or ( {text} )"),
+            _ => format!("not ( {text} {next} )"),
+        };
+    }
+    text
+}
+
+#[test]
+fn arbitrary_filters() {
+    for numbers in [0..60, 60..120] {
+        let population = Population::new("arbitrary").unwrap();
+        let recorded = Recording::of(population.near()).unwrap();
+        let mut comparison = Comparison::of(population.near());
+        for number in numbers.clone() {
+            comparison.live(&format!("-tuan {}", arbitrary(number)));
+        }
+        let _file = comparison.replay(&recorded);
+        for number in numbers {
+            comparison.replayed(&format!("-tan {}", arbitrary(number)));
+        }
+        comparison.finish();
+    }
+}
+
 #[test]
 fn filters_of_proc_files() {
     let population = Population::new("filters").unwrap();
