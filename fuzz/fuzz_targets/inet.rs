@@ -11,11 +11,12 @@ use sockeye_netlink::scripted::{Reply, Scripted, done};
 /// `SOCK_DIAG_BY_FAMILY`.
 const ANSWER: u16 = 20;
 
-const QUERY: Query = Query {
+const QUERY: Query<'static> = Query {
     family: Family::Inet,
     protocol: Protocol::TCP,
     states: States::ALL,
     extensions: Extensions::ALL,
+    program: None,
 };
 
 fuzz_target!(|datagram: &[u8]| {

@@ -36,12 +36,21 @@ fuzz_target!(|input: &[u8]| {
     let _ = fs::remove_file(&file);
 });
 
-/// `-D` writes files, `-r` asks DNS, and the host's own UDP sockets are no input. Long flags may be
-/// abbreviated.
+/// `-D` writes files and `-F` reads them, `-r` asks DNS, and the host's own UDP sockets are no input, nor
+/// are its names. Long flags may be abbreviated.
 fn leaves_the_recording(arg: &[u8]) -> bool {
     match arg {
-        [b'-', b'-', first, ..] => b"dru".contains(first),
-        [b'-', cluster @ ..] => cluster.iter().any(|flag| b"Dru".contains(flag)),
-        _ => false,
+        [b'-', b'-', first, ..] => b"drufqs".contains(first) || arg.starts_with(b"--expl"),
+        [b'-', cluster @ ..] => cluster.iter().any(|flag| b"DruFA".contains(flag)),
+        // The words of a filter that name nothing.
+        operand => operand
+            .split(|byte| byte.is_ascii_whitespace())
+            .any(|word| word.iter().any(|byte| !(0x21..0x41).contains(byte)) && !is_known(word)),
     }
+}
+
+fn is_known(word: &[u8]) -> bool {
+    const WORDS: &str = "src dst sport dport fwmark autobound and or not state exclude established \
+                         listening all connected [::1] [::]:22 inet:* inet6:* | ||";
+    WORDS.split_ascii_whitespace().any(|known| known.as_bytes() == word)
 }

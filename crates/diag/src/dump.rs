@@ -115,7 +115,7 @@ impl<R: Receive> Diag<R> {
     /// # Errors
     /// [`Error::Unsupported`] when the kernel does not know the request or lacks the diag module,
     /// else [`Error::Dump`].
-    pub fn dump(&mut self, query: &Query, sockets: &mut impl Sockets) -> Result<Report, Error> {
+    pub fn dump(&mut self, query: &Query<'_>, sockets: &mut impl Sockets) -> Result<Report, Error> {
         self.run(query.what(), &query.by_family(SockId::ANY), query.protocol, sockets)
     }
 
@@ -126,7 +126,7 @@ impl<R: Receive> Diag<R> {
     /// As [`Diag::dump`].
     pub fn dump_both(
         &mut self,
-        query: &Query,
+        query: &Query<'_>,
         sockets: &mut impl Sockets,
     ) -> Result<Report, Error> {
         self.run(BOTH, &query.tcpdiag(), Protocol::TCP, sockets)
@@ -143,7 +143,7 @@ impl<R: Receive> Diag<R> {
     /// As [`Diag::dump`].
     pub fn dump_ipv4_first(
         &mut self,
-        query: &Query,
+        query: &Query<'_>,
         sockets: &mut impl Sockets,
     ) -> Result<Walk, Error> {
         self.seen.clear();
@@ -169,7 +169,7 @@ impl<R: Receive> Diag<R> {
     /// # Errors
     /// [`Error::Write`], else as [`Diag::dump`]. A dump that the kernel begins again after parts of
     /// it were written is an error, too: what was written cannot be taken back.
-    pub fn record(&mut self, query: &Query, out: &mut impl io::Write) -> Result<Report, Error> {
+    pub fn record(&mut self, query: &Query<'_>, out: &mut impl io::Write) -> Result<Report, Error> {
         self.write(query.what(), &query.by_family(SockId::ANY), out)
     }
 
@@ -179,7 +179,7 @@ impl<R: Receive> Diag<R> {
     /// As [`Diag::record`].
     pub fn record_both(
         &mut self,
-        query: &Query,
+        query: &Query<'_>,
         out: &mut impl io::Write,
     ) -> Result<Report, Error> {
         self.write(BOTH, &query.tcpdiag(), out)
@@ -201,6 +201,7 @@ impl<R: Receive> Diag<R> {
             protocol: identity.protocol,
             states: States::NONE,
             extensions,
+            program: None,
         };
         let (mut socket, mut found) = (Socket::new(identity.protocol), None);
         let answer = self.client.get(&query.by_family(identity.sock_id()), |message| {

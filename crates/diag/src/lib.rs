@@ -27,6 +27,7 @@
 //!     protocol: Protocol::TCP,
 //!     states: States::ALL,
 //!     extensions: Extensions::NONE,
+//!     program: None,
 //! };
 //! let mut ports = Ports(Vec::new());
 //! let report = Diag::open()?.dump(&query, &mut ports)?;
@@ -39,6 +40,7 @@
 //! the [`Report`], never silent. No input panics: kernel bytes are checked at every step, and an
 //! attribute that is too short costs that field, not the socket.
 
+pub mod bytecode;
 mod dump;
 mod error;
 mod held;

@@ -6,10 +6,14 @@ use std::net::IpAddr;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::bytecode::Program;
+
 /// `SOCK_DIAG_BY_FAMILY` (linux/sock_diag.h).
 pub(crate) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// `TCPDIAG_GETSOCK` (linux/inet_diag.h): TCP alone, of both families.
 pub(crate) const TCPDIAG_GETSOCK: u16 = 18;
+/// `INET_DIAG_REQ_BYTECODE`: a program that tests each socket.
+const INET_DIAG_REQ_BYTECODE: u16 = 1;
 /// `INET_DIAG_REQ_PROTOCOL`: a protocol of more than 8 bits.
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
 /// `INET_DIAG_NOCOOKIE`: any cookie.
@@ -17,7 +21,7 @@ const NO_COOKIE: [u32; 2] = [u32::MAX; 2];
 
 /// A question: which sockets, and how much of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Query {
+pub struct Query<'a> {
     /// The address family.
     pub family: Family,
     /// The transport protocol.
@@ -27,9 +31,12 @@ pub struct Query {
     /// Parts wanted beside the basic ones. Each costs time and bytes a socket: ask for what is
     /// shown.
     pub extensions: Extensions,
+    /// What tests each socket in the kernel: those that it does not accept are not told. It has to
+    /// fit ([`Program::to_bytes`]): one that is too long is left out, and all sockets are told.
+    pub program: Option<&'a Program>,
 }
 
-impl Query {
+impl Query<'_> {
     /// What is asked for, in words, for messages.
     pub(crate) fn what(&self) -> &'static str {
         match (self.protocol, self.family) {
@@ -44,7 +51,7 @@ impl Query {
 
     /// `SOCK_DIAG_BY_FAMILY` with struct inet_diag_req_v2 (since 3.3).
     pub(crate) fn by_family(&self, id: SockId) -> Request {
-        let request = Request::new(SOCK_DIAG_BY_FAMILY).body(&InetDiagReqV2 {
+        let request = self.with_program(Request::new(SOCK_DIAG_BY_FAMILY).body(&InetDiagReqV2 {
             family: self.family.number(),
             // The low bits, as the kernel masks them; the attribute has the rest.
             protocol: self.protocol.0.to_le_bytes()[0],
@@ -52,7 +59,7 @@ impl Query {
             pad: 0,
             states: self.states.0,
             id,
-        });
+        }));
         if self.protocol.0 > u16::from(u8::MAX) {
             request.attr_u32(INET_DIAG_REQ_PROTOCOL, u32::from(self.protocol.0))
         } else {
@@ -63,7 +70,7 @@ impl Query {
     /// `TCPDIAG_GETSOCK` with struct inet_diag_req: all that kernels before 3.3 know, and one walk
     /// of the hash for both families.
     pub(crate) fn tcpdiag(&self) -> Request {
-        Request::new(TCPDIAG_GETSOCK).body(&InetDiagReq {
+        self.with_program(Request::new(TCPDIAG_GETSOCK).body(&InetDiagReq {
             family: Family::Inet.number(),
             src_len: 0,
             dst_len: 0,
@@ -71,7 +78,14 @@ impl Query {
             id: SockId::ANY,
             states: self.states.0,
             dbs: 0,
-        })
+        }))
+    }
+
+    fn with_program(&self, request: Request) -> Request {
+        match self.program.and_then(Program::to_bytes) {
+            Some(bytes) => request.attr(INET_DIAG_REQ_BYTECODE, &bytes),
+            None => request,
+        }
     }
 }
 
@@ -221,13 +235,15 @@ struct InetDiagReq {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytecode::Condition;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    const QUERY: Query = Query {
+    const QUERY: Query<'static> = Query {
         family: Family::Inet6,
         protocol: Protocol::TCP,
         states: States(0xfff),
         extensions: Extensions::INFO.with(Extensions::CONG),
+        program: None,
     };
 
     #[test]
@@ -251,6 +267,16 @@ mod tests {
         assert_eq!(bytes[16..20], [2, 0, 0, 0b1010]);
         assert_eq!(bytes[68..76], [0xff, 0x0f, 0, 0, 0, 0, 0, 0]);
         assert_eq!(bytes.len(), 16 + 60);
+    }
+
+    #[test]
+    fn both_requests_carry_the_program() {
+        let program = Program::test(Condition::Autobound);
+        let query = Query { program: Some(&program), ..QUERY };
+        for (request, end) in [(query.by_family(SockId::ANY), 72), (query.tcpdiag(), 76)] {
+            let bytes = request.to_bytes(1, 0).unwrap();
+            assert_eq!(bytes[end..], [[8, 0], [1, 0], [6, 4], [8, 0]].concat());
+        }
     }
 
     #[test]

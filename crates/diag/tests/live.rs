@@ -28,8 +28,8 @@ fn inode_of(socket: impl AsFd) -> u32 {
     rustix::fs::fstat(socket).unwrap().st_ino as u32
 }
 
-fn query(family: Family, protocol: Protocol) -> Query {
-    Query { family, protocol, states: States::ALL, extensions: Extensions::NONE }
+fn query(family: Family, protocol: Protocol) -> Query<'static> {
+    Query { family, protocol, states: States::ALL, extensions: Extensions::NONE, program: None }
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {

@@ -9,11 +9,12 @@ use sockeye_model::{Cookie, Endpoint, Family, Protocol, Socket, States};
 use sockeye_netlink::scripted::{Reply, Scripted, done, error};
 use sockeye_netlink::{NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, Request};
 
-const QUERY: Query = Query {
+const QUERY: Query<'static> = Query {
     family: Family::Inet,
     protocol: Protocol::TCP,
     states: States::ALL,
     extensions: Extensions::NONE,
+    program: None,
 };
 
 #[derive(Default)]

@@ -58,7 +58,7 @@ fn wrong_usage_says_what_is_wrong_and_ends_with_2() {
         (&["ss", "state"], "state"),
         (&["ss", "state", "nowhere"], "nowhere"),
         (&["ss", "--iproute2", "5.0"], "5.0"),
-        (&["ss", "dst", "10.0.0.1"], "dst"),
+        (&["ss", "dst", ">", "10.0.0.1"], "addresses have no order"),
         (&["ss", "-x"], "-x"),
         (&["ss", "-K"], "-K"),
     ] {

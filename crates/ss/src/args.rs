@@ -7,11 +7,13 @@
 use std::ffi::OsString;
 
 use lexopt::Arg;
+use sockeye_filter::{AddressFamily, Filter, Services};
 use sockeye_model::{Family, State, States};
 use sockeye_netns::Choice;
 
 use crate::environment::Lookup;
 use crate::flags::{Does, FLAGS, Flag};
+use crate::selection::{Selection, Table};
 use crate::states;
 use crate::version::Version;
 
@@ -30,7 +32,9 @@ pub(crate) struct Options {
     pub(crate) tcp: bool,
     pub(crate) udp: bool,
     /// More tables would be shown by `ss`: which, in words.
-    pub(crate) missing_tables: Option<&'static str>,
+    pub(crate) missing_tables: Option<String>,
+    /// One table is shown, so that the rows need not tell theirs.
+    pub(crate) one_table: bool,
     pub(crate) states: States,
     /// Families whose sockets are shown.
     pub(crate) ipv4: bool,
@@ -60,6 +64,16 @@ pub(crate) struct Options {
     pub(crate) dump: Option<OsString>,
     /// `-N`, `--netns`, `--all-netns`
     pub(crate) netns: Choice,
+    /// What was chosen, for the filter to narrow.
+    pub(crate) selection: Selection,
+    /// The words of the filter.
+    pub(crate) expression: Vec<OsString>,
+    /// `-F`
+    pub(crate) filter_file: Option<OsString>,
+    /// `--explain-filter`: what runs where, and no socket.
+    pub(crate) explain: bool,
+    /// As `expression` and `filter_file` were read, by [`crate::expression::read`].
+    pub(crate) filter: Option<Filter>,
 }
 
 impl Options {
@@ -68,6 +82,23 @@ impl Options {
     pub(crate) fn shows_owners(&self) -> bool {
         let more = self.threads || self.process_contexts > 0;
         self.processes || more && (self.json || !self.version.has_process_column())
+    }
+
+    /// Tables and families, as they are chosen now.
+    pub(crate) fn choose(&mut self) {
+        let shown = self.selection.shown(self.version);
+        (self.tcp, self.udp) = (shown.has(Table::Tcp), shown.has(Table::Udp));
+        self.missing_tables = shown.missing();
+        self.ipv4 = self.selection.has(AddressFamily::Inet);
+        self.ipv6 = self.selection.has(AddressFamily::Inet6);
+        self.preferred = self.selection.last_family.and_then(AddressFamily::internet);
+        self.one_table = self.selection.is_one_table();
+    }
+
+    /// Whose names of services a filter may use.
+    pub(crate) fn services(&self) -> Services {
+        let tables = self.selection.tables;
+        Services { tcp: tables.has(Table::Tcp), udp: tables.has(Table::Udp) }
     }
 }
 
@@ -89,10 +120,17 @@ pub(crate) enum UsageError {
     #[error("{0:?} is no state: see --help for their names")]
     State(OsString),
     #[error(
-        "{0:?}: filter expressions are not available in this version of sockeye; \
-         `state` and `exclude` are"
+        "{0:?} is no address family: inet, inet6, link, unix, netlink, tipc, vsock and xdp are"
     )]
-    Filter(OsString),
+    Family(OsString),
+    #[error("{0:?} is no table of iproute2-{version}'s ss: see --help", version = .1.number())]
+    Table(String, Version),
+    #[error("no table of sockets is left to show")]
+    NoTables,
+    #[error("{0} sockets are not available in this version of sockeye")]
+    MissingTables(String),
+    #[error("-F was given twice: one file can be read")]
+    TwoFilterFiles,
     #[error("-D writes TCP's answers, and TCP is not among the tables chosen: add -t")]
     DumpWithoutTcp,
     #[error(
@@ -208,10 +246,10 @@ pub(crate) fn parse(args: Vec<OsString>, variable: Lookup<'_>) -> Result<Request
             Does::Help => return Ok(Request::Help(version)),
             Does::ShowVersion => return Ok(Request::ShowVersion(version)),
             Does::Later => return Err(UsageError::Later(flag.spelling(), flag.doc)),
-            does => wanted.apply(does, value, &mut options),
+            does => wanted.apply(does, value, &mut options)?,
         }
     }
-    wanted.operands(&operands, version)?;
+    options.expression = wanted.operands(&operands, version)?;
     wanted.settle(&mut options)?;
     if options.netns == Choice::All
         && let Some(name) = FILES.into_iter().find(|name| variable(name).is_some())
@@ -231,8 +269,14 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn apply(&mut self, does: Does, value: Option<OsString>, options: &mut Options) {
+    fn apply(
+        &mut self,
+        does: Does,
+        value: Option<OsString>,
+        options: &mut Options,
+    ) -> Result<(), UsageError> {
         let version = options.version;
+        let selection = &mut options.selection;
         match does {
             Does::Numeric => options.numeric = true,
             Does::Resolve => options.resolve = true,
@@ -253,10 +297,19 @@ impl Wanted {
             Does::Tos => options.tos = true,
             Does::Cgroup => options.cgroup = true,
             Does::Sockopt => options.sockopt = true,
-            Does::Ipv4 => (options.ipv4, options.preferred) = (true, Some(Family::Inet)),
-            Does::Ipv6 => (options.ipv6, options.preferred) = (true, Some(Family::Inet6)),
-            Does::Tcp => options.tcp = true,
-            Does::Udp => options.udp = true,
+            Does::Ipv4 => selection.family(AddressFamily::Inet, version),
+            Does::Ipv6 => selection.family(AddressFamily::Inet6, version),
+            Does::Tcp => selection.table(Table::Tcp, version),
+            Does::Udp => selection.table(Table::Udp, version),
+            Does::Family => selection.family_by_name(value.unwrap_or_default(), version)?,
+            Does::Query => {
+                selection.query(&value.unwrap_or_default(), &mut self.states, version)?;
+            }
+            Does::FilterFile if options.filter_file.is_some() => {
+                return Err(UsageError::TwoFilterFiles);
+            }
+            Does::FilterFile => options.filter_file = value,
+            Does::ExplainFilter => options.explain = true,
             Does::NoHeader => options.no_header = true,
             Does::NoQueues => options.no_queues = true,
             Does::Oneline => options.oneline = true,
@@ -268,18 +321,24 @@ impl Wanted {
             // Settled before, or ending the parsing.
             Does::Iproute2 | Does::Help | Does::ShowVersion | Does::Later => {}
         }
+        Ok(())
     }
 
-    /// `state X`, `exclude X`, `excl X`, and then an expression.
-    fn operands(&mut self, operands: &[OsString], version: Version) -> Result<(), UsageError> {
+    /// `state X`, `exclude X`, `excl X`, and then an expression, which is handed back.
+    fn operands(
+        &mut self,
+        operands: &[OsString],
+        version: Version,
+    ) -> Result<Vec<OsString>, UsageError> {
         let mut operands = operands.iter();
-        while let Some(operand) = operands.next() {
+        while let Some(operand) = operands.as_slice().first() {
             let exclude = match operand.to_str() {
                 Some("state") => None,
                 Some("exclude") => Some("exclude"),
                 Some("excl") => Some("excl"),
-                _ => return Err(UsageError::Filter(operand.clone())),
+                _ => break,
             };
+            operands.next();
             let name = operands.next().ok_or(UsageError::NoState(exclude.unwrap_or("state")))?;
             let named = states::named(name.as_encoded_bytes(), version)
                 .ok_or_else(|| UsageError::State(name.clone()))?;
@@ -293,33 +352,20 @@ impl Wanted {
             };
             self.states_named = true;
         }
-        Ok(())
+        Ok(operands.cloned().collect())
     }
 
     /// Fills in what was not said.
     fn settle(&self, options: &mut Options) -> Result<(), UsageError> {
-        let version = options.version;
-        let family_named = options.ipv4 || options.ipv6;
-        let tables_named = options.tcp || options.udp;
-        let default = if options.udp && !options.tcp && !family_named {
-            States::only(State::Established)
-        } else {
-            states::connected_by_default(version)
-        };
-        options.states = if self.states.is_empty() { default } else { self.states };
-        if !tables_named {
-            (options.tcp, options.udp) = (true, true);
-            options.missing_tables = Some(match (family_named, version) {
-                (true, Version::V6_1) => "raw, MPTCP, SCTP and DCCP",
-                (true, Version::V7_1) => "raw, MPTCP and SCTP",
-                (false, Version::V6_1) => {
-                    "netlink, packet, Unix, raw, MPTCP, SCTP, DCCP, vsock and XDP"
-                }
-                (false, Version::V7_1) => "netlink, packet, Unix, raw, MPTCP, SCTP, vsock and XDP",
+        let selection = &mut options.selection;
+        selection.settle(options.version);
+        options.states = if self.states.is_empty() { selection.states } else { self.states };
+        options.choose();
+        if !options.tcp && !options.udp {
+            return Err(match options.missing_tables.take() {
+                Some(missing) => UsageError::MissingTables(missing),
+                None => UsageError::NoTables,
             });
-        }
-        if !family_named {
-            (options.ipv4, options.ipv6) = (true, true);
         }
         if options.dump.is_some() && !options.tcp {
             return Err(UsageError::DumpWithoutTcp);
@@ -371,8 +417,9 @@ mod tests {
         assert!(listed("-t state established -n").numeric);
         let posix: Lookup<'_> = &|name| (name == "POSIXLY_CORRECT").then(OsString::new);
         let args = ["-t", "state", "established", "-n"].map(OsString::from).to_vec();
-        assert!(matches!(parse(args, posix), Err(UsageError::Filter(_))));
-        assert!(matches!(parsed("-t -- -n"), Err(UsageError::Filter(_))));
+        let Ok(Request::List(options)) = parse(args, posix) else { panic!() };
+        assert_eq!((options.numeric, options.expression), (false, vec!["-n".into()]));
+        assert_eq!(listed("-t -- -n").expression, ["-n"]);
     }
 
     #[test]
@@ -442,7 +489,7 @@ mod tests {
         assert_eq!(listed("-D --iproute2 -t --iproute2=6.1").version, Version::V6_1);
         assert_eq!(listed("-t --iproute2 7.1 --iproute2 6.1").version, Version::V6_1);
         assert!(matches!(parsed("-t --iproute2"), Err(UsageError::Grammar(_))));
-        assert!(matches!(parsed("-t -- --iproute2 6.1"), Err(UsageError::Filter(_))));
+        assert_eq!(listed("-t -- --iproute2 6.1").version, Version::V7_1);
         // What --iproute2 says, the variable need not.
         let wrong: Lookup<'_> = &|name| (name == "SOCKEYE_IPROUTE2").then(|| "5.0".into());
         assert!(parse(vec!["-t".into(), "--iproute2=6.1".into()], wrong).is_ok());
@@ -456,11 +503,10 @@ mod tests {
             // No flag of `ss`, so in full only it is taken.
             ("--jso", "--jso is no flag of iproute2-7.1's ss: see --help"),
             ("-x", "-x, --unix (Unix sockets) is not available in this version of sockeye"),
-            (
-                "-t dport = 80",
-                "\"dport\": filter expressions are not available in this version of sockeye; \
-                 `state` and `exclude` are",
-            ),
+            ("-A tcp,ip", "\"ip\" is no table of iproute2-7.1's ss: see --help"),
+            ("-A tcp,!tcp", "no table of sockets is left to show"),
+            ("-f unix", "Unix sockets are not available in this version of sockeye"),
+            ("-F a -tF b", "-F was given twice: one file can be read"),
             ("-u -D x", "-D writes TCP's answers, and TCP is not among the tables chosen: add -t"),
             (
                 "-t -D x --all-netns",

@@ -55,6 +55,10 @@ pub(crate) enum Does {
     Net,
     Netns,
     AllNetns,
+    Family,
+    Query,
+    FilterFile,
+    ExplainFilter,
     /// Part of `ss`, and not here yet.
     Later,
 }
@@ -77,6 +81,38 @@ pub(crate) static FLAGS: &[Flag] = &[
     switch(Does::Udp, 'u', &["udp"], "UDP sockets"),
     switch(Does::Ipv4, '4', &["ipv4"], "IPv4 only; of several such flags, the last counts"),
     switch(Does::Ipv6, '6', &["ipv6"], "IPv6 only"),
+    Flag {
+        value: Some("FAMILY"),
+        ..switch(
+            Does::Family,
+            'f',
+            &["family"],
+            "sockets of an address family: inet, inet6 (link, unix, netlink, tipc, vsock, xdp: not here yet)",
+        )
+    },
+    Flag {
+        value: Some("TABLES"),
+        ..switch(
+            Does::Query,
+            'A',
+            &["query", "socket"],
+            "tables by name, with commas between: tcp, udp, inet, all, and more that are not here yet; !tcp takes one away",
+        )
+    },
+    Flag {
+        value: Some("FILE"),
+        ..switch(
+            Does::FilterFile,
+            'F',
+            &["filter"],
+            "more of the filter, from FILE (- for standard input); lines that begin with # or 0 are left out",
+        )
+    },
+    word(
+        Does::ExplainFilter,
+        &["explain-filter"],
+        "how the filter is read, and what of it the kernel tests; no sockets",
+    ),
     switch(Does::All, 'a', &["all"], "sockets in every state"),
     switch(Does::Listening, 'l', &["listening"], "listening and unconnected sockets"),
     Flag {
@@ -170,15 +206,6 @@ pub(crate) static FLAGS: &[Flag] = &[
     word(Does::Later, &["tipc"], "TIPC sockets"),
     word(Does::Later, &["tipcinfo"], "TIPC's own numbers"),
     word(Does::Later, &["xdp"], "XDP sockets"),
-    Flag {
-        value: Some("FAMILY"),
-        ..switch(Does::Later, 'f', &["family"], "sockets of an address family")
-    },
-    Flag {
-        value: Some("TABLES"),
-        ..switch(Does::Later, 'A', &["query", "socket"], "tables of sockets by name")
-    },
-    Flag { value: Some("FILE"), ..switch(Does::Later, 'F', &["filter"], "a filter from a file") },
     switch(Does::Later, 's', &["summary"], "counts of sockets"),
     switch(Does::Later, 'b', &["bpf"], "socket filters"),
     Flag { versions: NEW, ..word(Does::Later, &["bpf-maps"], "BPF storage of sockets") },
@@ -199,7 +226,10 @@ impl Flag {
 
     /// True if no `ss` has it.
     pub(crate) fn is_our_own(&self) -> bool {
-        matches!(self.does, Does::Iproute2 | Does::Json | Does::Netns | Does::AllNetns)
+        matches!(
+            self.does,
+            Does::Iproute2 | Does::Json | Does::Netns | Does::AllNetns | Does::ExplainFilter
+        )
     }
 
     /// How it is written, the letter first.

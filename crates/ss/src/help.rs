@@ -14,7 +14,7 @@ const WIDTH: usize = 80;
 pub(crate) fn text(program: &str, version: Version) -> String {
     let mut text = format!(
         "{program}: the host's TCP and UDP sockets, as ss of iproute2 {} prints them.\n\n\
-         {program} [FLAGS] [state STATE | exclude STATE]...\n\n",
+         {program} [FLAGS] [state STATE | exclude STATE]... [FILTER]\n\n",
         version.number(),
     );
     let flags = || FLAGS.iter().filter(|flag| flag.is_in(version));

@@ -28,6 +28,7 @@ mod chunks;
 mod columns;
 mod environment;
 mod escape;
+mod expression;
 mod flags;
 mod help;
 mod inet;
@@ -44,6 +45,7 @@ mod proc;
 mod record;
 mod resolve;
 mod rights;
+mod selection;
 mod sink;
 mod states;
 mod tables;
@@ -68,6 +70,7 @@ use args::{Options, Request};
 use columns::{Columns, Hidden};
 use environment::proc_root;
 use escape::Escape;
+use expression::Written;
 use inet::{Rows, Shown};
 use json::Lines;
 use outcome::Outcome;
@@ -118,8 +121,22 @@ pub fn run_with(
         Request::ShowVersion(version) => {
             stdout.write_all(help::version(program, version).as_bytes())
         }
-        Request::List(options) => match options.netns.places() {
-            Ok(places) => list(&options, &places, variable, screen, stdout, &mut outcome),
+        Request::List(mut options) => match options.netns.places() {
+            Ok(places) if options.dump.is_some() => {
+                namespaces::record(&options, &places, stdout, &mut outcome)
+            }
+            Ok(places) => match Written::read(&mut options, &places, variable) {
+                Ok(_) if options.explain => {
+                    expression::explain(&options, &places, stdout, &mut outcome)
+                }
+                Ok(mut filter) => {
+                    list(&options, &mut filter, &places, variable, screen, stdout, &mut outcome)
+                }
+                Err(error) => {
+                    outcome::say_lines(program, &error, stderr);
+                    return error.status();
+                }
+            },
             Err(error) => {
                 outcome.failed(format_args!("{error}"));
                 Ok(())
@@ -137,6 +154,7 @@ pub fn run_with(
 
 fn list(
     options: &Options,
+    filter: &mut Written,
     places: &Places,
     variable: Lookup<'_>,
     screen: Screen,
@@ -144,10 +162,7 @@ fn list(
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     let version = options.version;
-    if options.dump.is_some() {
-        return namespaces::record(options, places, stdout, outcome);
-    }
-    if let Some(tables) = options.missing_tables {
+    if let Some(tables) = &options.missing_tables {
         outcome.incomplete(format_args!(
             "TCP and UDP sockets alone are shown; {tables} sockets are not available in this \
              version of sockeye"
@@ -164,12 +179,12 @@ fn list(
         }
         let recorded = variable("TCPDIAG_FILE").is_some();
         let mut lines = Lines::new(stdout, recorded);
-        print(options, places, variable, &mut lines, outcome)?;
+        print(options, filter, places, variable, &mut lines, outcome)?;
         return lines.finish();
     }
     let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
     let hidden = Hidden {
-        netid: options.missing_tables.is_none() && !(options.tcp && options.udp),
+        netid: options.one_table,
         state: options.states.0.count_ones() == 1,
         queues: options.no_queues,
         process: !options.processes,
@@ -204,23 +219,24 @@ fn list(
     if !options.no_header {
         rows.columns.header()?;
     }
-    print(options, places, variable, &mut rows, outcome)?;
+    print(options, filter, places, variable, &mut rows, outcome)?;
     rows.columns.finish()
 }
 
 /// Prints the tables, with the sockets' owners if they are shown.
 fn print<P: Print>(
     options: &Options,
+    filter: &mut Written,
     places: &Places,
     variable: Lookup<'_>,
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     if !options.shows_owners() {
-        return namespaces::list(options, places, variable, rows, outcome);
+        return namespaces::list(options, filter, places, variable, rows, outcome);
     }
     let search = Search::new().threads(options.threads).root(proc_root(variable));
     let mut owned = Owned::new(rows, search);
-    namespaces::list(options, places, variable, &mut owned, outcome)?;
+    namespaces::list(options, filter, places, variable, &mut owned, outcome)?;
     owned.finish(outcome)
 }

@@ -10,6 +10,7 @@ use sockeye_netns::{Error, Place, Places};
 use crate::args::Options;
 use crate::environment::Lookup;
 use crate::escape::Escape;
+use crate::expression::Written;
 use crate::outcome::Outcome;
 use crate::print::Print;
 use crate::{record, tables};
@@ -20,15 +21,37 @@ use crate::{record, tables};
 /// Output that cannot be written. Everything else goes to `outcome`.
 pub(crate) fn list<P: Print>(
     options: &Options,
+    filter: &mut Written,
     places: &Places,
     variable: Lookup<'_>,
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    let (mut entered, mut without) = (0, 0);
     visit(places, outcome, |place, outcome| {
         rows.enter(place);
+        entered += 1;
+        let here;
+        let options = match filter.at(place, options.filter.as_ref()) {
+            None => options,
+            Some(Ok(filter)) => {
+                here = Options { filter, ..options.clone() };
+                &here
+            }
+            Some(Err(error)) => {
+                outcome.failed(format_args!("{error}"));
+                return Ok(());
+            }
+        };
+        without += u64::from(filter.has_unknown_interface());
         tables::list(options, variable, place, rows, outcome)
-    })
+    })?;
+    if without > 0 && without == entered {
+        outcome.failed(format_args!(
+            "the filter names an interface that is in none of the network namespaces"
+        ));
+    }
+    Ok(())
 }
 
 /// Has something done at every place that can be entered, and reports on the others.

@@ -139,6 +139,19 @@ pub(crate) fn say(program: &str, message: &dyn fmt::Display, stderr: &mut dyn Wr
     let _ = stderr.write_all(&line);
 }
 
+/// Writes a message that has several lines of its own.
+pub(crate) fn say_lines(program: &str, message: &dyn fmt::Display, stderr: &mut dyn Write) {
+    let text = message.to_string();
+    let mut lines = text.lines();
+    say(program, &lines.next().unwrap_or_default(), stderr);
+    for more in lines {
+        let mut line = Vec::new();
+        Escape::Controls.write(&mut line, more.as_bytes());
+        line.push(b'\n');
+        let _ = stderr.write_all(&line);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,6 +25,9 @@ pub(crate) fn record(
     out: &mut dyn Write,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    if !options.expression.is_empty() || options.filter_file.is_some() {
+        outcome.note(format_args!("-D writes every answer: the filter plays no part"));
+    }
     let path = options.dump.clone().unwrap_or_default();
     let shown = path.to_string_lossy();
     // Any name that begins so, as in `ss`.

@@ -6,6 +6,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use sockeye_diag::Sockets;
+use sockeye_filter::Filter;
 use sockeye_model::{Family, Socket};
 
 use crate::print::Print;
@@ -40,6 +41,7 @@ impl Wanted {
 pub(crate) struct Sink<'a, P: Print> {
     rows: &'a mut P,
     wanted: Wanted,
+    filter: Option<&'a Filter>,
     /// Before the dump's first row.
     mark: P::Mark,
     /// Rows printed.
@@ -53,15 +55,18 @@ pub(crate) struct Sink<'a, P: Print> {
 }
 
 impl<'a, P: Print> Sink<'a, P> {
-    pub(crate) fn new(rows: &'a mut P, wanted: Wanted) -> Self {
-        let mark = rows.mark();
-        Sink { rows, wanted, mark, shown: 0, torn: false, rights: Rights::default(), error: None }
+    pub(crate) fn new(rows: &'a mut P, wanted: Wanted, filter: Option<&'a Filter>) -> Self {
+        let (mark, rights) = (rows.mark(), Rights::default());
+        Sink { rows, wanted, filter, mark, shown: 0, torn: false, rights, error: None }
     }
 }
 
 impl<P: Print> Sockets for Sink<'_, P> {
     fn socket(&mut self, socket: &Socket) -> ControlFlow<()> {
         if !self.wanted.has(socket.family) {
+            return ControlFlow::Continue(());
+        }
+        if self.filter.is_some_and(|filter| !filter.matches(socket)) {
             return ControlFlow::Continue(());
         }
         self.shown += 1;
@@ -130,7 +135,7 @@ pub(crate) mod tests {
         let mut out = Vec::new();
         let mut rows = rows(&mut out);
         rows.socket(&socket(Family::Inet, 1), None).unwrap();
-        let mut sink = Sink::new(&mut rows, Wanted::BOTH);
+        let mut sink = Sink::new(&mut rows, Wanted::BOTH, None);
         for port in [2, 3] {
             assert!(sink.socket(&socket(Family::Inet, port)).is_continue());
         }
@@ -152,7 +157,7 @@ pub(crate) mod tests {
     fn an_unwanted_family_is_not_shown() {
         let mut out = Vec::new();
         let mut rows = rows(&mut out);
-        let mut sink = Sink::new(&mut rows, Wanted::BOTH.without(Family::Inet));
+        let mut sink = Sink::new(&mut rows, Wanted::BOTH.without(Family::Inet), None);
         assert!(sink.socket(&socket(Family::Inet, 1)).is_continue());
         assert_eq!(sink.shown, 0);
         assert!(sink.socket(&socket(Family::Inet6, 1)).is_continue());

@@ -24,35 +24,10 @@ pub(crate) const fn connected_by_default(version: Version) -> States {
 /// `-l`: listening TCP sockets, unconnected ones of other protocols.
 pub(crate) const LISTENING: States = States::only(State::Listen).with(States::only(State::Close));
 
-/// Sockets that have no full `struct sock`.
-const BUCKET: States = States::only(State::SynRecv).with(States::only(State::TimeWait));
-
 /// What `state NAME` and `exclude NAME` mean; `None` for no name of the version. Case does not
 /// matter.
 pub(crate) fn named(name: &[u8], version: Version) -> Option<States> {
-    let all = all(version);
-    let idle = LISTENING;
-    Some(match name.to_ascii_lowercase().as_slice() {
-        b"all" => all,
-        b"connected" => all.without(idle),
-        b"synchronized" => all.without(idle).without(States::only(State::SynSent)),
-        b"bucket" => BUCKET,
-        b"big" => all.without(BUCKET),
-        b"unknown" => States(1),
-        b"established" => States::only(State::Established),
-        b"syn-sent" => States::only(State::SynSent),
-        b"syn-recv" | b"syn-rcv" => States::only(State::SynRecv),
-        b"fin-wait-1" => States::only(State::FinWait1),
-        b"fin-wait-2" => States::only(State::FinWait2),
-        b"time-wait" => States::only(State::TimeWait),
-        b"close" | b"closed" | b"unconnected" => States::only(State::Close),
-        b"close-wait" => States::only(State::CloseWait),
-        b"last-ack" => States::only(State::LastAck),
-        b"listening" => States::only(State::Listen),
-        b"closing" => States::only(State::Closing),
-        b"bound-inactive" if version.has_bound_inactive() => States::only(State::BoundInactive),
-        _ => return None,
-    })
+    sockeye_filter::states::named(name, all(version))
 }
 
 /// The name in the State column, with zeros behind it, and its length. 6.1 has names up to `closing` only,

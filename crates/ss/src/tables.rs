@@ -14,6 +14,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use sockeye_diag::{Diag, Error, Extensions, Query, Report, Walk, procnet, recording};
+use sockeye_filter::Live;
 use sockeye_model::{Family, Protocol, State, States};
 use sockeye_netlink::Receive;
 use sockeye_netns::Place;
@@ -26,7 +27,7 @@ use crate::rights::Rights;
 use crate::sink::{Sink, Wanted};
 
 /// What to ask for, of which family.
-pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Query {
+pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Query<'static> {
     let mut extensions = if options.json { Extensions::ALL } else { Extensions::NONE };
     if options.memory {
         extensions = extensions.with(Extensions::MEMINFO).with(Extensions::SKMEMINFO);
@@ -41,7 +42,7 @@ pub(crate) fn query(options: &Options, protocol: Protocol, family: Family) -> Qu
     // No TCP socket is in the kernel's tables while it is closed (tcp_set_state takes it out first).
     // If it is asked for such, as `ss -l` does, it looks through the whole table of connections.
     let vain = if protocol == Protocol::TCP { States::only(State::Close) } else { States::NONE };
-    Query { family, protocol, states: options.states.without(vain), extensions }
+    Query { family, protocol, states: options.states.without(vain), extensions, program: None }
 }
 
 /// The families to ask netlink for, in order.
@@ -64,8 +65,9 @@ pub(crate) fn list<P: Print>(
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    let filter = options.filter.as_ref().map(Live::new);
     let rights = Rights::default();
-    let mut listing = Listing { options, variable, place, rows, outcome, rights };
+    let mut listing = Listing { options, variable, place, rows, outcome, filter, rights };
     if options.udp {
         listing.udp()?;
     }
@@ -73,6 +75,11 @@ pub(crate) fn list<P: Print>(
         listing.tcp()?;
     }
     listing.rights.report(options, listing.outcome);
+    if listing.filter.as_ref().is_some_and(Live::marks_are_hidden) {
+        listing.outcome.incomplete(format_args!(
+            "fwmark: the kernel tells marks to those with CAP_NET_ADMIN alone; all count as 0"
+        ));
+    }
     Ok(())
 }
 
@@ -82,6 +89,8 @@ struct Listing<'a, P> {
     place: &'a Place,
     rows: &'a mut P,
     outcome: &'a mut Outcome,
+    /// What tests the sockets, and as much of it as the kernel is known to take.
+    filter: Option<Live<'a>>,
     /// As the live dumps show them.
     rights: Rights,
 }
@@ -133,7 +142,7 @@ impl<P: Print> Listing<'_, P> {
                 return Ok(());
             }
         };
-        let mut sink = Sink::new(self.rows, Wanted::BOTH);
+        let mut sink = Sink::new(self.rows, Wanted::BOTH, self.options.filter.as_ref());
         let read = recording::read(file, &mut sink);
         if let Some(error) = sink.error {
             return Err(error);
@@ -170,12 +179,12 @@ impl<P: Print> Listing<'_, P> {
         let wanted = self.wanted();
         let mut both = false;
         let ordered = !self.options.json;
-        let refused = self.live(wanted, |sink| {
+        let refused = self.filtered(diag, &query, wanted, |diag, query, sink| {
             if !ordered {
                 both = true;
-                return diag.dump_both(&query, sink);
+                return diag.dump_both(query, sink);
             }
-            Ok(match diag.dump_ipv4_first(&query, sink)? {
+            Ok(match diag.dump_ipv4_first(query, sink)? {
                 Walk::Both(report) => {
                     both = true;
                     report
@@ -210,7 +219,8 @@ impl<P: Print> Listing<'_, P> {
     ) -> io::Result<()> {
         for family in families {
             let query = query(self.options, protocol, *family);
-            let refused = self.live(wanted, |sink| diag.dump(&query, sink))?;
+            let refused =
+                self.filtered(diag, &query, wanted, |diag, query, sink| diag.dump(query, sink))?;
             match refused {
                 None => wanted = wanted.without(*family),
                 Some(error) if older && protocol == Protocol::TCP => {
@@ -226,16 +236,38 @@ impl<P: Print> Listing<'_, P> {
     fn older_ways<R: Receive>(
         &mut self,
         diag: &mut Diag<R>,
-        query: &Query,
+        query: &Query<'_>,
         wanted: Wanted,
         why: &Error,
     ) -> io::Result<()> {
         if !why.unsupported() {
             self.outcome.failed(format_args!("{why}; asking by TCPDIAG_GETSOCK"));
         }
-        match self.live(wanted, |sink| diag.dump_both(query, sink))? {
+        match self.filtered(diag, query, wanted, |diag, query, sink| diag.dump_both(query, sink))? {
             None => Ok(()),
             Some(error) => self.proc_instead(query.protocol, wanted, &error),
+        }
+    }
+
+    /// Shows a live dump of what the kernel takes of the filter: with another program once it has refused
+    /// one.
+    fn filtered<R: Receive>(
+        &mut self,
+        diag: &mut Diag<R>,
+        query: &Query<'_>,
+        wanted: Wanted,
+        mut dump: impl FnMut(&mut Diag<R>, &Query<'_>, &mut Sink<'_, P>) -> Result<Report, Error>,
+    ) -> io::Result<Option<Error>> {
+        loop {
+            let program = self.filter.as_ref().and_then(Live::program).cloned();
+            let query = Query { program: program.as_ref(), ..*query };
+            let Some(error) = self.live(wanted, |sink| dump(diag, &query, sink))? else {
+                return Ok(None);
+            };
+            let live = self.filter.as_mut();
+            if !live.is_some_and(|live| live.learn(diag, &error, query.protocol)) {
+                return Ok(Some(error));
+            }
         }
     }
 
@@ -246,7 +278,7 @@ impl<P: Print> Listing<'_, P> {
         wanted: Wanted,
         dump: impl FnOnce(&mut Sink<'_, P>) -> Result<Report, Error>,
     ) -> io::Result<Option<Error>> {
-        let mut sink = Sink::new(self.rows, wanted);
+        let mut sink = Sink::new(self.rows, wanted, self.options.filter.as_ref());
         let dumped = dump(&mut sink);
         let Sink { shown, torn, rights, error, .. } = sink;
         if let Some(error) = error {
@@ -293,11 +325,17 @@ impl<P: Print> Listing<'_, P> {
             }
             let path = proc_net_file(self.place, self.variable, name, path);
             let mut failed = None;
-            let each = |line: &procnet::Line| match self.rows.line(line, None) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
+            let filter = self.options.filter.as_ref();
+            let each = |line: &procnet::Line| {
+                if filter.is_some_and(|filter| !filter.matches(&line.socket)) {
+                    return ControlFlow::Continue(());
+                }
+                match self.rows.line(line, None) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        ControlFlow::Break(())
+                    }
                 }
             };
             let states = self.options.states;
@@ -366,6 +404,7 @@ mod tests {
     use super::*;
     use crate::outcome;
     use crate::sink::tests::rows;
+    use sockeye_filter::{Filter, Reading, Scope, System, Text};
     use sockeye_netlink::Request;
     use sockeye_netlink::scripted::{Reply, Scripted, done, error};
     use std::io::Write;
@@ -408,6 +447,7 @@ mod tests {
             place: &Place::here(),
             rows: &mut rows,
             outcome: &mut outcome,
+            filter: options.filter.as_ref().map(Live::new),
             rights: Rights::default(),
         };
         listing.netlink(protocol, opened).unwrap();
@@ -439,6 +479,7 @@ mod tests {
         Reply::new().datagram(port.map(listener).into_iter().chain([done(0)]))
     }
 
+    const EINVAL: i32 = 22;
     const ENOENT: i32 = 2;
     const EIO: i32 = 5;
     const EACCES: i32 = 13;
@@ -481,6 +522,45 @@ mod tests {
             assert!(listed.said.contains("Permission denied"), "{}", listed.said);
             assert!(listed.said.contains(way), "{}", listed.said);
         }
+    }
+
+    fn filter_by(options: &mut Options, text: &str) {
+        let text = Text::new().argument(text.as_bytes());
+        let filter = Filter::parse(&text, Scope::new(Reading::Ss), &mut System::default());
+        options.filter = filter.unwrap();
+    }
+
+    /// Sockets bound to no interface: the kernel's instruction for that is of 4.8.
+    fn of_no_interface(options: &mut Options) {
+        filter_by(options, "dev 0 and sport != 81");
+    }
+
+    #[test]
+    fn an_instruction_that_the_kernel_refuses_is_left_to_user_space() {
+        let walk = || Reply::new().datagram([listener(80), listener(81), done(0)]);
+        // The program is refused; DEV_COND alone is, S_EQ is not; and the rest is taken.
+        let replies = [refusal(EINVAL), refusal(EINVAL), dump(None), walk()];
+        let listed = listed(Protocol::TCP, of_no_interface, &replies);
+        assert_eq!((listed.ports, listed.status), (vec![80], outcome::DONE));
+        assert_eq!(listed.said, "");
+    }
+
+    #[test]
+    fn a_kernel_that_refuses_every_program_gets_none() {
+        let walk = || Reply::new().datagram([listener(80), listener(81), done(0)]);
+        let refused = [refusal(EINVAL), refusal(EINVAL), dump(None), refusal(EINVAL)];
+        let replies: Vec<_> = refused.into_iter().chain([walk()]).collect();
+        let listed = listed(Protocol::TCP, of_no_interface, &replies);
+        assert_eq!((listed.ports, listed.status), (vec![80], outcome::DONE));
+    }
+
+    #[test]
+    fn what_proc_tells_is_filtered_too() {
+        let refused = [refusal(ENOENT), refusal(ENOENT)];
+        let shown = |listed: Listed| listed.ports;
+        assert_eq!(shown(listed(Protocol::TCP, of_no_interface, &refused)), [22]);
+        let none = |options: &mut Options| filter_by(options, "sport = 80");
+        assert!(shown(listed(Protocol::TCP, none, &refused)).is_empty());
     }
 
     #[test]

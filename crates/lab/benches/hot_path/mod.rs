@@ -94,6 +94,7 @@ pub(crate) fn dump(diag: &mut Diag<Scripted>) {
         protocol: Protocol::TCP,
         states: States::ALL,
         extensions: Extensions::ALL,
+        program: None,
     };
     let report = diag.dump(&query, &mut Sink);
     assert_eq!(report.map(|report| report.sockets).ok(), Some(SOCKETS.into()));

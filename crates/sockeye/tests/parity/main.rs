@@ -8,6 +8,7 @@
 
 mod cases;
 mod compare;
+mod filters;
 mod namespaces;
 mod owners;
 

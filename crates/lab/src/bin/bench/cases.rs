@@ -41,7 +41,7 @@ const PLAIN: Case = Case {
 };
 
 /// The lines of times. The last two have no limit: they are there to be seen.
-pub(crate) const CASES: [Case; 7] = [
+pub(crate) const CASES: [Case; 8] = [
     Case {
         flags: "-Htn",
         beside: "-Htn",
@@ -69,6 +69,8 @@ pub(crate) const CASES: [Case; 7] = [
     },
     Case { flags: "-Htnp", beside: "-Htnp", slow: true, wall: Some(0.02), ..PLAIN },
     Case { flags: "-tlnp", beside: "-tlnp", scene: Scene::Listeners, wall: Some(0.05), ..PLAIN },
+    // No socket of the crowd is bound to an interface. `ss` asks for all and tests them itself.
+    Case { flags: "-Htn dev lo", beside: "-Htn dev lo", wall: Some(0.3), ..PLAIN },
     Case { flags: "-Htnm", beside: "-Htnm", floor: Some("m"), ..PLAIN },
     Case { flags: "-Htnimoe", beside: "-Htnimoe", floor: Some("im"), ..PLAIN },
 ];

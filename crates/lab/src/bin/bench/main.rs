@@ -125,7 +125,7 @@ fn time_line(
     options: &Options,
 ) -> Result<bool, Box<dyn Error>> {
     let mut sockeye = Program::of_sockeye(&options.sockeye, case.flags);
-    let mut ss = Program::new("ss", &options.ss, &[case.beside]);
+    let mut ss = Program::new("ss", &options.ss, &words(case.beside));
     let mut floor = case.floor.map(|asked| Program::new("floor", &options.floor, &[asked]));
     let (first, rounds) = if case.slow { (1, options.slow_runs) } else { (0, options.runs) };
     for round in first..=rounds {
@@ -225,7 +225,7 @@ impl Program {
     /// its own.
     fn of_sockeye(path: &Path, flags: &str) -> Self {
         let mut arguments = vec!["ss", "--iproute2", "6.1"];
-        arguments.extend(flags.split(' '));
+        arguments.extend(words(flags));
         Self::new("sockeye ss", path, &arguments)
     }
 
@@ -247,6 +247,11 @@ impl Program {
             spread(&self.cpu)
         )
     }
+}
+
+/// A command line, cut where its spaces are.
+fn words(flags: &str) -> Vec<&str> {
+    flags.split(' ').collect()
 }
 
 /// Of the medians.
