@@ -150,7 +150,9 @@ impl Netns {
             Err(error @ Error::NoSuchName { .. }) => error,
             named => return named,
         };
-        match target.to_str().map(str::parse) {
+        // The id of a container may be all decimal, but then it is too long, or begins with a zero.
+        let pid = target.to_str().filter(|target| !target.starts_with('0'));
+        match pid.map(str::parse) {
             Some(Ok(pid)) => Netns::of_process(pid),
             _ => host::of_container(target).unwrap_or(Err(unknown)),
         }

@@ -97,6 +97,8 @@ struct Group {
 
 impl Group {
     /// `None` where no control group can be made.
+    ///
+    /// Digits of its id are decimal, as may happen; it must not be taken for that of a process.
     fn new() -> Option<Group> {
         let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
         let mount = mounts.lines().find_map(|line| {
@@ -104,7 +106,7 @@ impl Group {
             let (path, kind) = (words.next()?, words.next()?);
             (kind == "cgroup2").then(|| Path::new(path).to_owned())
         })?;
-        let id = format!("{:08x}", std::process::id()).repeat(8);
+        let id = format!("{:08}", std::process::id()).repeat(8);
         let path = mount.join(format!("docker-{id}.scope"));
         std::fs::create_dir(&path).ok()?;
         Some(Group { path, id })
