@@ -265,9 +265,7 @@ impl Program {
         Program { instructions: vec![Instruction { condition, no: 2 }] }
     }
 
-    /// What all of these accept.
-    ///
-    /// Without any, what none accepts is nothing: `None`, as for [`Program::any`].
+    /// Accepts what all of these accept; `None` without any.
     #[must_use]
     pub fn all(programs: impl IntoIterator<Item = Program>) -> Option<Program> {
         let parts: Vec<_> = programs.into_iter().collect();
@@ -283,7 +281,7 @@ impl Program {
         (total > 0).then_some(Program { instructions })
     }
 
-    /// What one of these accepts.
+    /// Accepts what at least one of these accepts; `None` without any.
     #[must_use]
     pub fn any(programs: impl IntoIterator<Item = Program>) -> Option<Program> {
         let parts: Vec<_> = programs.into_iter().collect();
@@ -307,7 +305,7 @@ impl Program {
         (total > 0).then_some(Program { instructions })
     }
 
-    /// What this does not accept.
+    /// Accepts what this one does not.
     #[must_use]
     pub fn inverted(mut self) -> Program {
         // What accepted comes to a jump to the end that rejects; what rejected, behind it.

@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Write};
 use std::io;
+use std::ops::ControlFlow;
 
 use rustix::io::Errno;
 use sockeye_diag::bytecode::{Code, Condition, Program};
 use sockeye_diag::{Diag, Error, Extensions, Query, Sockets};
 use sockeye_model::{Family, Protocol, Socket, States};
 use sockeye_netlink::Receive;
-use std::ops::ControlFlow;
 
 use crate::compile::{Codes, Compiled, Why};
 use crate::{Filter, Reading};
@@ -76,6 +76,7 @@ impl<'a> Live<'a> {
     pub fn ask<R: Receive>(&mut self, diag: &mut Diag<R>, protocol: Protocol) {
         self.asked = true;
         let Some(program) = &self.compiled.program else { return };
+        // Those that were refused before are in no program any more.
         let mut codes: Vec<_> = program.codes().filter(|code| code.since().is_some()).collect();
         codes.sort_unstable_by_key(|code| *code as u8);
         codes.dedup();

@@ -35,6 +35,10 @@ pub(crate) fn text(program: &str, version: Version) -> String {
     text.push_str(
         ";\nor a group: all, connected (all but closed and listening), synchronized\n\
          (connected but syn-sent), bucket (syn-recv, time-wait), big (all but bucket).\n\n\
+         FILTER: src HOST, dst HOST, sport OP PORT, dport OP PORT, dev NAME, cgroup PATH,\n\
+         fwmark MARK[/MASK], autobound; joined by and, or, not, ( ), from left to right.\n\
+         HOST: [inet:|inet6:|unix:|link:|netlink:|vsock:]ADDRESS[/LENGTH][:PORT], a name, *.\n\
+         OP: =, !=, <, >, <=, >=, or as words: eq, ne, lt, gt, le, ge.\n\n\
          Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but something is known to be\n\
          missing.\n",
     );
