@@ -4,7 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use rustix::io::Errno;
-use sockeye_model::{EcnLayout, Protocol, Socket, States};
+use sockeye_model::{EcnLayout, Protocol, Socket};
 use sockeye_netlink::{Client, DumpOptions, Message, Outcome, Receive, Request, Visit};
 
 use crate::error::{Error, is};
@@ -75,10 +75,10 @@ pub enum Walk {
 /// A connection to the kernel's `sock_diag`.
 #[derive(Debug)]
 pub struct Diag<R: Receive = sockeye_netlink::Socket> {
-    client: Client<R>,
-    options: DumpOptions,
-    ecn_layout: Option<EcnLayout>,
-    seen: Seen,
+    pub(crate) client: Client<R>,
+    pub(crate) options: DumpOptions,
+    pub(crate) ecn_layout: Option<EcnLayout>,
+    pub(crate) seen: Seen,
 }
 
 impl Diag {
@@ -196,30 +196,41 @@ impl<R: Receive> Diag<R> {
         identity: &Identity,
         extensions: Extensions,
     ) -> Result<Option<Socket>, Error> {
-        let query = Query {
-            family: identity.family(),
-            protocol: identity.protocol,
-            states: States::NONE,
-            extensions,
-        };
+        match self.ask(identity, extensions)? {
+            Answer::Socket(socket) => Ok(Some(*socket)),
+            Answer::Another => Ok(None),
+            // The errno of a missing module, too. A dump of no state tells which.
+            Answer::Nobody => {
+                let none = identity.query(Extensions::NONE);
+                self.dump(&none, &mut Nobody).map(|_| None)
+            }
+        }
+    }
+
+    /// Asks for one socket.
+    pub(crate) fn ask(
+        &mut self,
+        identity: &Identity,
+        extensions: Extensions,
+    ) -> Result<Answer, Error> {
+        let query = identity.query(extensions);
         let (mut socket, mut found) = (Socket::new(identity.protocol), None);
         let answer = self.client.get(&query.by_family(identity.sock_id()), |message| {
             found = Some(inet::decode(message, self.ecn_layout, &mut socket));
         });
         match (answer, found) {
             // sock_diag_check_cookie: the addresses are another socket's now.
-            (Err(e), _) if is(&e, Errno::STALE) => Ok(None),
-            // None there (inet_diag_find_one_icsk, udp_dump_one) has the errno of a missing module.
-            // A dump of no state tells which.
-            (Err(e), _) if is(&e, Errno::NOENT) => self.dump(&query, &mut Nobody).map(|_| None),
+            (Err(e), _) if is(&e, Errno::STALE) => Ok(Answer::Another),
+            // inet_diag_find_one_icsk, udp_dump_one.
+            (Err(e), _) if is(&e, Errno::NOENT) => Ok(Answer::Nobody),
             (Err(source), _) => Err(Error::of_request(query.what(), source, false)),
-            (Ok(_), Some(Ok(_))) if identity.names(&socket) => Ok(Some(socket)),
+            (Ok(_), Some(Ok(_))) if identity.names(&socket) => Ok(Answer::Socket(Box::new(socket))),
             (Ok(_), Some(Err(DecodeError::Format(error)))) => {
                 Err(Error::Dump { what: query.what(), source: error.into() })
             }
             // Another socket that would take packets for these addresses, such as the listener
             // of a connection that has ended.
-            (Ok(_), _) => Ok(None),
+            (Ok(_), _) => Ok(Answer::Another),
         }
     }
 
@@ -257,7 +268,16 @@ impl<R: Receive> Diag<R> {
     }
 }
 
-fn report_of(outcome: &Outcome) -> Report {
+/// What the kernel says when it is asked for one socket.
+pub(crate) enum Answer {
+    Socket(Box<Socket>),
+    /// The addresses, or what takes packets for them, are another socket's.
+    Another,
+    /// None there; or the kernel lacks the module.
+    Nobody,
+}
+
+pub(crate) fn report_of(outcome: &Outcome) -> Report {
     Report {
         interrupted: outcome.interrupted,
         stopped: outcome.stopped,
@@ -268,7 +288,7 @@ fn report_of(outcome: &Outcome) -> Report {
 }
 
 /// Makes sockets of messages.
-struct Decoder<'a, S> {
+pub(crate) struct Decoder<'a, S> {
     socket: Socket,
     protocol: Protocol,
     ecn_layout: Option<EcnLayout>,
@@ -278,7 +298,7 @@ struct Decoder<'a, S> {
 }
 
 impl<'a, S: Sockets> Decoder<'a, S> {
-    fn new(
+    pub(crate) fn new(
         protocol: Protocol,
         ecn_layout: Option<EcnLayout>,
         seen: &'a mut Seen,
@@ -286,6 +306,11 @@ impl<'a, S: Sockets> Decoder<'a, S> {
     ) -> Self {
         let socket = Socket::new(protocol);
         Decoder { socket, protocol, ecn_layout, seen, report: Report::default(), sockets }
+    }
+
+    /// What came of the messages so far.
+    pub(crate) fn into_report(self) -> Report {
+        self.report
     }
 
     /// What came of the dump. `held`: the kernel has told more sockets than were decoded.

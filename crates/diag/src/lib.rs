@@ -39,6 +39,7 @@
 //! the [`Report`], never silent. No input panics: kernel bytes are checked at every step, and an
 //! attribute that is too short costs that field, not the socket.
 
+mod complete;
 mod dump;
 mod error;
 mod held;
@@ -51,6 +52,7 @@ mod seen;
 mod tcp_info;
 mod ulp;
 
+pub use complete::{Complete, PASSES};
 pub use dump::{Diag, Report, Sockets, Walk};
 pub use error::Error;
 pub use request::{Extensions, Identity, Query};

@@ -3,6 +3,7 @@
 use sockeye_model::{Cookie, Endpoint, Family, Protocol, Socket, States};
 use sockeye_netlink::Request;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -31,7 +32,8 @@ pub struct Query {
 
 impl Query {
     /// What is asked for, in words, for messages.
-    pub(crate) fn what(&self) -> &'static str {
+    #[must_use]
+    pub fn what(&self) -> &'static str {
         match (self.protocol, self.family) {
             (Protocol::TCP, Family::Inet) => "IPv4 TCP sockets",
             (Protocol::TCP, Family::Inet6) => "IPv6 TCP sockets",
@@ -126,6 +128,24 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Names a socket that was told.
+    #[must_use]
+    pub fn of(socket: &Socket) -> Identity {
+        Identity {
+            protocol: socket.protocol,
+            local: socket.local,
+            peer: socket.peer,
+            interface: socket.interface.map_or(0, NonZeroU32::get),
+            cookie: Some(socket.cookie).filter(|cookie| cookie.0 != 0),
+        }
+    }
+
+    /// A question about one socket, which no state limits.
+    pub(crate) fn query(&self, extensions: Extensions) -> Query {
+        let (family, protocol) = (self.family(), self.protocol);
+        Query { family, protocol, states: States::NONE, extensions }
+    }
+
     pub(crate) fn family(&self) -> Family {
         match self.local.address {
             IpAddr::V4(_) => Family::Inet,
@@ -191,6 +211,12 @@ impl SockId {
         interface: 0,
         cookie: [0; 2],
     };
+
+    /// Two halves, the low one first (sock_diag_save_cookie).
+    pub(crate) fn cookie(&self) -> Cookie {
+        let [low, high] = self.cookie;
+        Cookie(u64::from(high) << 32 | u64::from(low))
+    }
 }
 
 /// struct inet_diag_req_v2.

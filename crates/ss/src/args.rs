@@ -55,6 +55,8 @@ pub(crate) struct Options {
     pub(crate) oneline: bool,
     /// `--json`: everything that is known, whatever else is asked for.
     pub(crate) json: bool,
+    /// `--complete`
+    pub(crate) complete: bool,
     /// `-D`
     pub(crate) dump: Option<OsString>,
 }
@@ -240,6 +242,7 @@ impl Wanted {
             Does::NoQueues => options.no_queues = true,
             Does::Oneline => options.oneline = true,
             Does::Json => options.json = true,
+            Does::Complete => options.complete = true,
             Does::Dump => options.dump = value,
             // Settled before, or ending the parsing.
             Does::Iproute2 | Does::Help | Does::ShowVersion | Does::Later => {}

@@ -51,6 +51,7 @@ pub(crate) enum Does {
     NoQueues,
     Oneline,
     Json,
+    Complete,
     Dump,
     /// Part of `ss`, and not here yet.
     Later,
@@ -114,6 +115,11 @@ pub(crate) static FLAGS: &[Flag] = &[
         &["json"],
         "one JSON object a line with everything known of a socket, whatever else is asked for; sockeye schema socket tells its fields",
     ),
+    word(
+        Does::Complete,
+        &["complete"],
+        "list again until two passes agree, 8 times at most, and say how sure the result is",
+    ),
     Flag {
         value: Some("FILE"),
         ..switch(
@@ -175,7 +181,7 @@ impl Flag {
 
     /// True if no `ss` has it.
     pub(crate) fn is_our_own(&self) -> bool {
-        matches!(self.does, Does::Iproute2 | Does::Json)
+        matches!(self.does, Does::Iproute2 | Does::Json | Does::Complete)
     }
 
     /// How it is written, the letter first.

@@ -26,6 +26,7 @@ mod args;
 mod cache;
 mod chunks;
 mod columns;
+mod complete;
 mod environment;
 mod escape;
 mod flags;

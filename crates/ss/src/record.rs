@@ -23,6 +23,9 @@ pub(crate) fn record(
     out: &mut dyn Write,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    if options.complete {
+        crate::complete::not_of("what -D writes", outcome);
+    }
     let path = options.dump.clone().unwrap_or_default();
     let shown = path.to_string_lossy();
     // Any name that begins so, as in `ss`.
