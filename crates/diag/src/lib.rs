@@ -40,6 +40,7 @@
 //! attribute that is too short costs that field, not the socket.
 
 mod complete;
+mod destroy;
 mod dump;
 mod error;
 mod held;
@@ -53,6 +54,7 @@ mod tcp_info;
 mod ulp;
 
 pub use complete::{Complete, PASSES};
+pub use destroy::Fate;
 pub use dump::{Diag, Report, Sockets, Walk};
 pub use error::Error;
 pub use request::{Extensions, Identity, Query};

@@ -9,6 +9,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// `SOCK_DIAG_BY_FAMILY` (linux/sock_diag.h).
 pub(crate) const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// `SOCK_DESTROY` (linux/sock_diag.h).
+const SOCK_DESTROY: u16 = 21;
 /// `TCPDIAG_GETSOCK` (linux/inet_diag.h): TCP alone, of both families.
 pub(crate) const TCPDIAG_GETSOCK: u16 = 18;
 /// `INET_DIAG_REQ_PROTOCOL`: a protocol of more than 8 bits.
@@ -46,7 +48,16 @@ impl Query {
 
     /// `SOCK_DIAG_BY_FAMILY` with struct inet_diag_req_v2 (since 3.3).
     pub(crate) fn by_family(&self, id: SockId) -> Request {
-        let request = Request::new(SOCK_DIAG_BY_FAMILY).body(&InetDiagReqV2 {
+        self.with_id(SOCK_DIAG_BY_FAMILY, id)
+    }
+
+    /// `SOCK_DESTROY` with the same (since 4.5).
+    pub(crate) fn destroy(&self, id: SockId) -> Request {
+        self.with_id(SOCK_DESTROY, id)
+    }
+
+    fn with_id(&self, kind: u16, id: SockId) -> Request {
+        let request = Request::new(kind).body(&InetDiagReqV2 {
             family: self.family.number(),
             // The low bits, as the kernel masks them; the attribute has the rest.
             protocol: self.protocol.0.to_le_bytes()[0],
@@ -164,6 +175,15 @@ impl Identity {
             Protocol::UDP | Protocol::UDPLITE => (self.peer, self.local),
             _ => (self.local, self.peer),
         };
+        self.id(source, destination)
+    }
+
+    /// As a dump tells it, and as `SOCK_DESTROY` takes it of every protocol.
+    pub(crate) fn told_id(&self) -> SockId {
+        self.id(self.local, self.peer)
+    }
+
+    fn id(&self, source: Endpoint, destination: Endpoint) -> SockId {
         SockId {
             sport: U16::new(source.port),
             dport: U16::new(destination.port),

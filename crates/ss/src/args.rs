@@ -57,6 +57,10 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// `--complete`
     pub(crate) complete: bool,
+    /// `-K`
+    pub(crate) kill: bool,
+    /// `-E`
+    pub(crate) events: bool,
     /// `-D`
     pub(crate) dump: Option<OsString>,
 }
@@ -94,6 +98,8 @@ pub(crate) enum UsageError {
     Filter(OsString),
     #[error("-D writes TCP's answers, and TCP is not among the tables chosen: add -t")]
     DumpWithoutTcp,
+    #[error("-K with -E: what is told as it closes needs no closing; leave out one of them")]
+    KillEvents,
 }
 
 /// The value of `--iproute2`, else `SOCKEYE_IPROUTE2`, else the newest version. It is looked for
@@ -242,6 +248,8 @@ impl Wanted {
             Does::NoQueues => options.no_queues = true,
             Does::Oneline => options.oneline = true,
             Does::Json => options.json = true,
+            Does::Kill => options.kill = true,
+            Does::Events => options.events = true,
             Does::Complete => options.complete = true,
             Does::Dump => options.dump = value,
             // Settled before, or ending the parsing.
@@ -299,6 +307,9 @@ impl Wanted {
         }
         if !family_named {
             (options.ipv4, options.ipv6) = (true, true);
+        }
+        if options.kill && options.events {
+            return Err(UsageError::KillEvents);
         }
         if options.dump.is_some() && !options.tcp {
             return Err(UsageError::DumpWithoutTcp);

@@ -52,6 +52,8 @@ pub(crate) enum Does {
     Oneline,
     Json,
     Complete,
+    Kill,
+    Events,
     Dump,
     /// Part of `ss`, and not here yet.
     Later,
@@ -120,6 +122,13 @@ pub(crate) static FLAGS: &[Flag] = &[
         &["complete"],
         "list again until two passes agree, 8 times at most, and say how sure the result is",
     ),
+    switch(
+        Does::Kill,
+        'K',
+        &["kill"],
+        "close the sockets by force, and show those that were closed; CAP_NET_ADMIN",
+    ),
+    switch(Does::Events, 'E', &["events"], "sockets as they close, until SIGINT or SIGTERM"),
     Flag {
         value: Some("FILE"),
         ..switch(
@@ -168,8 +177,6 @@ pub(crate) static FLAGS: &[Flag] = &[
         versions: NEW,
         ..word(Does::Later, &["bpf-map-id"], "BPF storage of sockets, of one map")
     },
-    switch(Does::Later, 'E', &["events"], "sockets as they are destroyed"),
-    switch(Does::Later, 'K', &["kill"], "close sockets by force"),
     Flag { value: Some("NAME"), ..switch(Does::Later, 'N', &["net"], "another network namespace") },
 ];
 

@@ -34,6 +34,7 @@ mod help;
 mod inet;
 mod interfaces;
 mod json;
+mod kill;
 mod line;
 mod number;
 mod outcome;
@@ -59,8 +60,10 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
 pub use environment::{Lookup, Screen};
+pub use kill::refusal;
 pub use version::Version;
 
+use sockeye_diag::Diag;
 use sockeye_procs::{Search, context};
 
 use args::{Options, Request};
@@ -69,6 +72,7 @@ use environment::proc_root;
 use escape::Escape;
 use inet::{Rows, Shown};
 use json::Lines;
+use kill::Condemned;
 use line::Room;
 use outcome::Outcome;
 use owned::Owned;
@@ -204,10 +208,31 @@ fn print<P: Print>(
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     if !options.shows_owners() {
-        return tables::list(options, variable, rows, outcome);
+        return list_tables(options, variable, rows, outcome);
     }
     let search = Search::new().threads(options.threads).root(proc_root(variable));
     let mut owned = Owned::new(rows, search);
-    tables::list(options, variable, &mut owned, outcome)?;
+    list_tables(options, variable, &mut owned, outcome)?;
     owned.finish(outcome)
+}
+
+/// Prints the tables, or what was closed of them.
+fn list_tables<P: Print>(
+    options: &Options,
+    variable: Lookup<'_>,
+    rows: &mut P,
+    outcome: &mut Outcome,
+) -> io::Result<()> {
+    if !options.kill {
+        return tables::list(options, variable, rows, outcome);
+    }
+    if let Some(name) = kill::not_the_kernels(variable) {
+        outcome.failed(format_args!(
+            "-K closes sockets of this kernel, and {name} names others: nothing was closed"
+        ));
+        return Ok(());
+    }
+    let mut condemned = Condemned::new(rows);
+    tables::list(options, variable, &mut condemned, outcome)?;
+    condemned.close(Diag::open(), outcome)
 }

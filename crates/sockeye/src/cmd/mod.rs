@@ -1,4 +1,5 @@
 //! The commands, one file each.
 
+pub(crate) mod kill;
 pub(crate) mod schema;
 pub(crate) mod ss;
