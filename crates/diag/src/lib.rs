@@ -39,6 +39,7 @@
 //! the [`Report`], never silent. No input panics: kernel bytes are checked at every step, and an
 //! attribute that is too short costs that field, not the socket.
 
+mod closing;
 mod complete;
 mod destroy;
 mod dump;
@@ -53,6 +54,7 @@ mod seen;
 mod tcp_info;
 mod ulp;
 
+pub use closing::{Closing, ClosingSockets};
 pub use complete::{Complete, PASSES};
 pub use destroy::Fate;
 pub use dump::{Diag, Report, Sockets, Walk};

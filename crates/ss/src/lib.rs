@@ -29,6 +29,7 @@ mod columns;
 mod complete;
 mod environment;
 mod escape;
+mod events;
 mod flags;
 mod help;
 mod inet;
@@ -70,13 +71,14 @@ use args::{Options, Request};
 use columns::{Columns, Hidden};
 use environment::proc_root;
 use escape::Escape;
+use events::Voice;
 use inet::{Rows, Shown};
 use json::Lines;
 use kill::Condemned;
 use line::Room;
 use outcome::Outcome;
 use owned::Owned;
-use print::Print;
+use print::{Flush, Print};
 use resolve::Names;
 use tcp::Style;
 use users::{Contexts, Users};
@@ -125,7 +127,10 @@ pub fn run_with(
         Request::List(options) if options.dump.is_some() => {
             record::record(&options, stdout, &mut outcome)
         }
-        Request::List(options) => list(&options, variable, screen, stdout, &mut outcome),
+        Request::List(options) => {
+            let voice = Voice { program, stderr };
+            list(&options, variable, screen, stdout, voice, &mut outcome)
+        }
     };
     match done {
         Ok(()) => {}
@@ -141,10 +146,12 @@ fn list(
     variable: Lookup<'_>,
     screen: Screen,
     stdout: &mut dyn Write,
+    voice: Voice<'_>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     let version = options.version;
-    if let Some(tables) = options.missing_tables {
+    // Of other sockets the kernel tells no end.
+    if let Some(tables) = options.missing_tables.filter(|_| !options.events) {
         outcome.incomplete(format_args!(
             "TCP and UDP sockets alone are shown; {tables} sockets are not available in this \
              version of sockeye"
@@ -161,7 +168,7 @@ fn list(
         }
         let recorded = variable("TCPDIAG_FILE").is_some();
         let mut lines = Lines::new(stdout, recorded);
-        print(options, variable, &mut lines, outcome)?;
+        print(options, variable, &mut lines, voice, outcome)?;
         return lines.finish();
     }
     let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
@@ -196,17 +203,22 @@ fn list(
     if !options.no_header {
         rows.columns.header()?;
     }
-    print(options, variable, &mut rows, outcome)?;
+    print(options, variable, &mut rows, voice, outcome)?;
     rows.columns.finish()
 }
 
 /// Prints the tables, with the sockets' owners if they are shown.
-fn print<P: Print>(
+fn print<P: Print + Flush>(
     options: &Options,
     variable: Lookup<'_>,
     rows: &mut P,
+    voice: Voice<'_>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    // Of a socket that has closed, nobody is the owner.
+    if options.events {
+        return events::follow(options, variable, rows, voice, outcome);
+    }
     if !options.shows_owners() {
         return list_tables(options, variable, rows, outcome);
     }
