@@ -36,12 +36,14 @@ fuzz_target!(|input: &[u8]| {
     let _ = fs::remove_file(&file);
 });
 
-/// `-D` writes files, `-r` asks DNS, and the host's own UDP sockets are no input. Long flags may be
-/// abbreviated.
+/// `-D` writes files, `-r` asks DNS, `-E` waits for signals, `-K` closes sockets, `--complete` is said not to
+/// apply, and the host's own UDP sockets are no input. Long flags may be abbreviated.
 fn leaves_the_recording(arg: &[u8]) -> bool {
     match arg {
-        [b'-', b'-', first, ..] => b"dru".contains(first),
-        [b'-', cluster @ ..] => cluster.iter().any(|flag| b"Dru".contains(flag)),
+        b"--complete" => true,
+        [b'-', b'-', b'e', b'v', ..] => true,
+        [b'-', b'-', first, ..] => b"drku".contains(first),
+        [b'-', cluster @ ..] => cluster.iter().any(|flag| b"DruEK".contains(flag)),
         _ => false,
     }
 }
