@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -19,6 +20,8 @@ const ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 7, 0, 1)), 7007);
 /// How many of those that come and go are open at the same time, each thread's.
 const COMING_AND_GOING: usize = 24;
+/// A thread rests so long while they are open, and while they are closed: who looks at them gets a turn.
+const REST: Duration = Duration::from_micros(100);
 
 /// What the sockets are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +42,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// Opens the sockets, and then starts `threads` that open and close others at the same address as
-    /// fast as they can.
+    /// Opens the sockets, and then starts `threads` that open and close others at the same address all
+    /// the time.
     ///
     /// # Errors
     /// Fails when the sockets cannot be opened: they count as this process's descriptors.
@@ -111,7 +114,9 @@ fn churn(kind: Kind, ended: &AtomicBool, turns: &AtomicU64) -> io::Result<()> {
         open_now.push(open(kind)?);
         if open_now.len() == COMING_AND_GOING {
             turns.fetch_add(open_now.len() as u64, Ordering::Relaxed);
+            thread::sleep(REST);
             open_now.clear();
+            thread::sleep(REST);
         }
     }
     Ok(())

@@ -42,15 +42,17 @@ pub(crate) fn follow<P: Print + Flush>(
     voice: Voice<'_>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
-    let opened = open(options, variable);
-    let (sockets, stop) = match (opened, stop_by_signals()) {
-        (Ok(sockets), Ok(stop)) => (sockets, stop),
-        (Err(error), _) => {
-            outcome.failed(format_args!("{error}"));
+    let stop = match stop_by_signals() {
+        Ok(stop) => stop,
+        Err(error) => {
+            outcome.failed(format_args!("cannot wait for signals: {error}"));
             return Ok(());
         }
-        (_, Err(error)) => {
-            outcome.failed(format_args!("cannot wait for signals: {error}"));
+    };
+    let sockets = match open(options, variable) {
+        Ok(sockets) => sockets,
+        Err(error) => {
+            outcome.failed(format_args!("{error}"));
             return Ok(());
         }
     };

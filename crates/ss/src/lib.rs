@@ -18,7 +18,8 @@
 //!   consecutive, and never more than 37 bytes a socket; half as much again while that table
 //!   grows. What is remembered of hosts and interfaces is bounded. Where TCP sockets of both families
 //!   are shown, the kernel's messages of the IPv6 ones are held until the IPv4 ones have been
-//!   printed, up to 64 MiB (`Diag::dump_ipv4_first`);
+//!   printed, up to 64 MiB (`Diag::dump_ipv4_first`). `--complete` holds the messages of a table until its
+//!   last pass (`Diag::dump_complete`), and `-K` the sockets that are to be closed;
 //! - nothing is allocated a row, but by the look-up of a name that is not remembered.
 
 mod address;
