@@ -14,6 +14,9 @@
 //! The others are kept: which sockets are missed depends on where datagrams end, so that some passes in
 //! a row miss the same ones, and their silence proves nothing.
 //!
+//! For the same reason datagrams end elsewhere in each pass: the kernel makes them as long as the largest
+//! buffer that it was given so far, and it is given a larger one each time.
+//!
 //! Held are the message with which each socket was first told, without keys of MD5 signatures (124
 //! bytes, 400 with `tcp_info`), and some 50 bytes beside it. Nothing is handed over before the last
 //! pass, and then in the order of the kernel's table: a socket that the last pass missed comes before
@@ -35,6 +38,12 @@ use crate::{Diag, Extensions, Identity, Query, Report, Sockets, inet, redact};
 /// Passes that are made at most, where nothing else is asked for. The first two agree on a host
 /// where little happens.
 pub const PASSES: u32 = 8;
+
+/// Size of the buffer for the first pass over a connection that was not used before, bytes; and by how
+/// much it is larger for each one after that, up to the size of the kernel's longest datagrams.
+const FIRST_BUFFER: usize = 8 << 10;
+const BUFFER_STEP: usize = 1500;
+const LAST_BUFFER: usize = 32 << 10;
 
 /// How often the kernel has to say that nobody has an address. While a group of sockets changes, it may
 /// find none of them.
@@ -122,6 +131,7 @@ impl<R: Receive> Diag<R> {
 
     /// Makes one pass. True if it told what the one before it told.
     fn pass(&mut self, asked: &Asked, told: &mut Told, sum: &mut Report) -> Result<bool, Error> {
+        self.move_ends();
         self.seen.clear();
         let mut pass = Pass {
             begin: told.bytes.len(),
@@ -150,6 +160,17 @@ impl<R: Receive> Diag<R> {
                 Err(Error::of_request(asked.what, source, answered))
             }
         }
+    }
+
+    /// Has datagrams end elsewhere than before.
+    fn move_ends(&mut self) {
+        let len = self.client.buffer_len();
+        if self.fresh {
+            self.client.set_buffer_len(FIRST_BUFFER);
+        } else if len < LAST_BUFFER {
+            self.client.set_buffer_len((len + BUFFER_STEP).min(LAST_BUFFER));
+        }
+        self.fresh = false;
     }
 
     /// Asks for each socket that the last pass did not tell, and leaves out what is gone.

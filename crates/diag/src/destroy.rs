@@ -40,6 +40,7 @@ impl<R: Receive> Diag<R> {
     /// # Errors
     /// What is no answer of the kernel: [`Error::Dump`].
     pub fn destroy(&mut self, socket: &Socket) -> Result<Fate, Error> {
+        self.fresh = false;
         let identity = Identity::of(socket);
         let query = identity.query(Extensions::NONE);
         match self.client.request(&query.destroy(identity.told_id())) {

@@ -79,6 +79,8 @@ pub struct Diag<R: Receive = sockeye_netlink::Socket> {
     pub(crate) options: DumpOptions,
     pub(crate) ecn_layout: Option<EcnLayout>,
     pub(crate) seen: Seen,
+    /// Nothing was received yet.
+    pub(crate) fresh: bool,
 }
 
 impl Diag {
@@ -101,7 +103,8 @@ impl<R: Receive> Diag<R> {
     }
 
     fn over(client: Client<R>) -> Self {
-        Diag { client, options: DumpOptions::default(), ecn_layout: None, seen: Seen::default() }
+        let (options, seen) = (DumpOptions::default(), Seen::default());
+        Diag { client, options, ecn_layout: None, seen, fresh: true }
     }
 
     /// How often a dump is made again that the kernel flagged as interrupted, at most; 0 at first.
@@ -146,6 +149,7 @@ impl<R: Receive> Diag<R> {
         query: &Query,
         sockets: &mut impl Sockets,
     ) -> Result<Walk, Error> {
+        self.fresh = false;
         self.seen.clear();
         let mut decoder = Decoder::new(Protocol::TCP, self.ecn_layout, &mut self.seen, sockets);
         let mut visitor = Ipv6Last::new(&mut decoder, HELD_LIMIT);
@@ -213,6 +217,7 @@ impl<R: Receive> Diag<R> {
         identity: &Identity,
         extensions: Extensions,
     ) -> Result<Answer, Error> {
+        self.fresh = false;
         let query = identity.query(extensions);
         let (mut socket, mut found) = (Socket::new(identity.protocol), None);
         let answer = self.client.get(&query.by_family(identity.sock_id()), |message| {
@@ -240,6 +245,7 @@ impl<R: Receive> Diag<R> {
         request: &Request,
         out: &mut impl io::Write,
     ) -> Result<Report, Error> {
+        self.fresh = false;
         let mut recorder =
             Recorder { out, held: Vec::new(), messages: 0, wrote: false, error: None };
         let outcome = self.client.dump(request, self.options, &mut recorder);
@@ -261,6 +267,7 @@ impl<R: Receive> Diag<R> {
         protocol: Protocol,
         sockets: &mut impl Sockets,
     ) -> Result<Report, Error> {
+        self.fresh = false;
         self.seen.clear();
         let mut decoder = Decoder::new(protocol, self.ecn_layout, &mut self.seen, sockets);
         let outcome = self.client.dump(request, self.options, &mut decoder);

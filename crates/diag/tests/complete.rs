@@ -2,12 +2,15 @@
 //! and in which order all of it is handed over.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+use std::cell::RefCell;
+use std::io;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use sockeye_diag::{Complete, Diag, Error, Extensions, Query, Sockets};
 use sockeye_model::{Family, Protocol, Socket, States};
 use sockeye_netlink::scripted::{Reply, Scripted, done, error};
-use sockeye_netlink::{NLM_F_DUMP_INTR, Request};
+use sockeye_netlink::{Datagram, NLM_F_DUMP_INTR, Receive, Request};
 
 const QUERY: Query = Query {
     family: Family::Inet,
@@ -68,6 +71,29 @@ fn complete(replies: impl IntoIterator<Item = Reply>) -> (Vec<u64>, Result<Compl
     let mut seen = Seen::default();
     let complete = Diag::new(script).dump_complete(&QUERY, 3, &mut seen);
     (seen.0, complete)
+}
+
+/// A scripted kernel that remembers the sizes of the buffers it was given.
+struct Sizes(Scripted, Rc<RefCell<Vec<usize>>>);
+
+impl Receive for Sizes {
+    fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.0.send(request)
+    }
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Datagram> {
+        self.1.borrow_mut().push(buffer.len());
+        self.0.receive(buffer)
+    }
+}
+
+#[test]
+fn datagrams_end_elsewhere_in_each_pass() {
+    let sizes = Rc::<RefCell<Vec<usize>>>::default();
+    let replies = [connections(&[1]), connections(&[2]), connections(&[2, 3]), nobody(), nobody()];
+    let script = replies.into_iter().chain([nobody()]).fold(Scripted::new(), Scripted::reply);
+    let mut diag = Diag::new(Sizes(script, Rc::clone(&sizes)));
+    diag.dump_complete(&QUERY, 3, &mut Seen::default()).unwrap();
+    assert_eq!(sizes.borrow()[..3], [8192, 9692, 11_192]);
 }
 
 #[test]
