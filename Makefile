@@ -107,7 +107,7 @@ fuzz: rust
 # By way of other files: what fails leaves the committed ones as they are.
 schema: rust
 	$(CARGO) build --locked -p sockeye
-	@for record in socket; do for kind in markdown:md json-schema:schema.json; do \
+	@for record in socket kill; do for kind in markdown:md json-schema:schema.json; do \
 	    file="docs/schema/$$record.$${kind#*:}"; \
 	    $(TARGET_DIR)/debug/sockeye schema "$$record" --format "$${kind%:*}" > "$$file.new" && \
 	        mv "$$file.new" "$$file" || { rm -f "$$file.new"; exit 1; }; \

@@ -36,12 +36,15 @@ fuzz_target!(|input: &[u8]| {
     let _ = fs::remove_file(&file);
 });
 
-/// `-D` writes files and `-F` reads them, `-r` asks DNS, and the host's own UDP sockets are no input, nor
-/// are its names. Long flags may be abbreviated.
+/// `-D` writes files and `-F` reads them, `-r` asks DNS, `-E` waits for signals, `-K` closes sockets,
+/// `--complete` is said not to apply, and the host's own UDP sockets are no input, nor are its names and
+/// namespaces. Long flags may be abbreviated.
 fn leaves_the_recording(arg: &[u8]) -> bool {
     match arg {
-        [b'-', b'-', first, ..] => b"drufqs".contains(first) || arg.starts_with(b"--expl"),
-        [b'-', cluster @ ..] => cluster.iter().any(|flag| b"DruFA".contains(flag)),
+        b"--complete" | b"--all-netns" => true,
+        [b'-', b'-', b'e', b'v', ..] => true,
+        [b'-', b'-', first, ..] => b"drufqskn".contains(first) || arg.starts_with(b"--expl"),
+        [b'-', cluster @ ..] => cluster.iter().any(|flag| b"DruFAEKN".contains(flag)),
         // The words of a filter that name nothing.
         operand => operand
             .split(|byte| byte.is_ascii_whitespace())

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use rustix::io::Errno;
-use sockeye_model::{EcnLayout, Protocol, Socket, States};
+use sockeye_model::{EcnLayout, Protocol, Socket};
 use sockeye_netlink::{Client, DumpOptions, Message, Outcome, Receive, Request, Visit};
 
 use crate::error::{Error, is};
@@ -75,10 +75,12 @@ pub enum Walk {
 /// A connection to the kernel's `sock_diag`.
 #[derive(Debug)]
 pub struct Diag<R: Receive = sockeye_netlink::Socket> {
-    client: Client<R>,
-    options: DumpOptions,
-    ecn_layout: Option<EcnLayout>,
-    seen: Seen,
+    pub(crate) client: Client<R>,
+    pub(crate) options: DumpOptions,
+    pub(crate) ecn_layout: Option<EcnLayout>,
+    pub(crate) seen: Seen,
+    /// Nothing was received yet.
+    pub(crate) fresh: bool,
 }
 
 impl Diag {
@@ -101,7 +103,8 @@ impl<R: Receive> Diag<R> {
     }
 
     fn over(client: Client<R>) -> Self {
-        Diag { client, options: DumpOptions::default(), ecn_layout: None, seen: Seen::default() }
+        let (options, seen) = (DumpOptions::default(), Seen::default());
+        Diag { client, options, ecn_layout: None, seen, fresh: true }
     }
 
     /// How often a dump is made again that the kernel flagged as interrupted, at most; 0 at first.
@@ -146,6 +149,7 @@ impl<R: Receive> Diag<R> {
         query: &Query<'_>,
         sockets: &mut impl Sockets,
     ) -> Result<Walk, Error> {
+        self.fresh = false;
         self.seen.clear();
         let mut decoder = Decoder::new(Protocol::TCP, self.ecn_layout, &mut self.seen, sockets);
         let mut visitor = Ipv6Last::new(&mut decoder, HELD_LIMIT);
@@ -196,31 +200,42 @@ impl<R: Receive> Diag<R> {
         identity: &Identity,
         extensions: Extensions,
     ) -> Result<Option<Socket>, Error> {
-        let query = Query {
-            family: identity.family(),
-            protocol: identity.protocol,
-            states: States::NONE,
-            extensions,
-            program: None,
-        };
+        match self.ask(identity, extensions)? {
+            Answer::Socket(socket) => Ok(Some(*socket)),
+            Answer::Another => Ok(None),
+            // The errno of a missing module, too. A dump of no state tells which.
+            Answer::Nobody => {
+                let none = identity.query(Extensions::NONE);
+                self.dump(&none, &mut Nobody).map(|_| None)
+            }
+        }
+    }
+
+    /// Asks for one socket.
+    pub(crate) fn ask(
+        &mut self,
+        identity: &Identity,
+        extensions: Extensions,
+    ) -> Result<Answer, Error> {
+        self.fresh = false;
+        let query = identity.query(extensions);
         let (mut socket, mut found) = (Socket::new(identity.protocol), None);
         let answer = self.client.get(&query.by_family(identity.sock_id()), |message| {
             found = Some(inet::decode(message, self.ecn_layout, &mut socket));
         });
         match (answer, found) {
             // sock_diag_check_cookie: the addresses are another socket's now.
-            (Err(e), _) if is(&e, Errno::STALE) => Ok(None),
-            // None there (inet_diag_find_one_icsk, udp_dump_one) has the errno of a missing module.
-            // A dump of no state tells which.
-            (Err(e), _) if is(&e, Errno::NOENT) => self.dump(&query, &mut Nobody).map(|_| None),
+            (Err(e), _) if is(&e, Errno::STALE) => Ok(Answer::Another),
+            // inet_diag_find_one_icsk, udp_dump_one.
+            (Err(e), _) if is(&e, Errno::NOENT) => Ok(Answer::Nobody),
             (Err(source), _) => Err(Error::of_request(query.what(), source, false)),
-            (Ok(_), Some(Ok(_))) if identity.names(&socket) => Ok(Some(socket)),
+            (Ok(_), Some(Ok(_))) if identity.names(&socket) => Ok(Answer::Socket(Box::new(socket))),
             (Ok(_), Some(Err(DecodeError::Format(error)))) => {
                 Err(Error::Dump { what: query.what(), source: error.into() })
             }
             // Another socket that would take packets for these addresses, such as the listener
             // of a connection that has ended.
-            (Ok(_), _) => Ok(None),
+            (Ok(_), _) => Ok(Answer::Another),
         }
     }
 
@@ -230,6 +245,7 @@ impl<R: Receive> Diag<R> {
         request: &Request,
         out: &mut impl io::Write,
     ) -> Result<Report, Error> {
+        self.fresh = false;
         let mut recorder =
             Recorder { out, held: Vec::new(), messages: 0, wrote: false, error: None };
         let outcome = self.client.dump(request, self.options, &mut recorder);
@@ -251,6 +267,7 @@ impl<R: Receive> Diag<R> {
         protocol: Protocol,
         sockets: &mut impl Sockets,
     ) -> Result<Report, Error> {
+        self.fresh = false;
         self.seen.clear();
         let mut decoder = Decoder::new(protocol, self.ecn_layout, &mut self.seen, sockets);
         let outcome = self.client.dump(request, self.options, &mut decoder);
@@ -258,7 +275,16 @@ impl<R: Receive> Diag<R> {
     }
 }
 
-fn report_of(outcome: &Outcome) -> Report {
+/// What the kernel says when it is asked for one socket.
+pub(crate) enum Answer {
+    Socket(Box<Socket>),
+    /// The addresses, or what takes packets for them, are another socket's.
+    Another,
+    /// None there; or the kernel lacks the module.
+    Nobody,
+}
+
+pub(crate) fn report_of(outcome: &Outcome) -> Report {
     Report {
         interrupted: outcome.interrupted,
         stopped: outcome.stopped,
@@ -269,7 +295,7 @@ fn report_of(outcome: &Outcome) -> Report {
 }
 
 /// Makes sockets of messages.
-struct Decoder<'a, S> {
+pub(crate) struct Decoder<'a, S> {
     socket: Socket,
     protocol: Protocol,
     ecn_layout: Option<EcnLayout>,
@@ -279,7 +305,7 @@ struct Decoder<'a, S> {
 }
 
 impl<'a, S: Sockets> Decoder<'a, S> {
-    fn new(
+    pub(crate) fn new(
         protocol: Protocol,
         ecn_layout: Option<EcnLayout>,
         seen: &'a mut Seen,
@@ -287,6 +313,11 @@ impl<'a, S: Sockets> Decoder<'a, S> {
     ) -> Self {
         let socket = Socket::new(protocol);
         Decoder { socket, protocol, ecn_layout, seen, report: Report::default(), sockets }
+    }
+
+    /// What came of the messages so far.
+    pub(crate) fn into_report(self) -> Report {
+        self.report
     }
 
     /// What came of the dump. `held`: the kernel has told more sockets than were decoded.

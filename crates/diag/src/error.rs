@@ -34,6 +34,12 @@ pub enum Error {
         /// What netlink answered.
         source: sockeye_netlink::Error,
     },
+    /// Closing sockets cannot be watched, or no longer.
+    #[error("cannot watch sockets as they close: {source}")]
+    Watch {
+        /// What netlink answered.
+        source: sockeye_netlink::Error,
+    },
     /// What the kernel sent could not be written on.
     #[error("cannot write the recording: {source}")]
     Write {
@@ -49,7 +55,8 @@ impl Error {
         match self {
             Error::Open { source }
             | Error::Dump { source, .. }
-            | Error::Unsupported { source, .. } => source.errno(),
+            | Error::Unsupported { source, .. }
+            | Error::Watch { source } => source.errno(),
             Error::Write { source } => source.raw_os_error(),
         }
     }
@@ -63,7 +70,7 @@ impl Error {
             Error::Open { source } => {
                 [Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT].iter().any(|e| is(source, *e))
             }
-            Error::Dump { .. } | Error::Write { .. } => false,
+            Error::Dump { .. } | Error::Watch { .. } | Error::Write { .. } => false,
         }
     }
 

@@ -93,8 +93,7 @@ pub fn decode(
     socket.local = Endpoint { address: address(family, head.id.src), port: head.id.sport.get() };
     socket.peer = Endpoint { address: address(family, head.id.dst), port: head.id.dport.get() };
     socket.interface = NonZeroU32::new(head.id.interface);
-    let [low, high] = head.id.cookie;
-    socket.cookie = Cookie(u64::from(high) << 32 | u64::from(low));
+    socket.cookie = head.id.cookie();
     socket.timer = Timer {
         kind: TimerKind::from(head.timer),
         expires_ms: head.expires,
@@ -107,6 +106,12 @@ pub fn decode(
     let mut attrs = message.attributes_after(MESSAGE_LEN);
     attributes(&mut attrs, ecn_layout, socket);
     Ok(attrs.error())
+}
+
+/// The cookie in one answer.
+pub(crate) fn cookie(message: &Message<'_>) -> Result<Cookie, DecodeError> {
+    let head: InetDiagMsg = message.body().map_err(DecodeError::Format)?;
+    Ok(head.id.cookie())
 }
 
 /// `INET_DIAG_*`, by number.

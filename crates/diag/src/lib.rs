@@ -41,6 +41,9 @@
 //! attribute that is too short costs that field, not the socket.
 
 pub mod bytecode;
+mod closing;
+mod complete;
+mod destroy;
 mod dump;
 mod error;
 mod held;
@@ -53,6 +56,9 @@ mod seen;
 mod tcp_info;
 mod ulp;
 
+pub use closing::{Closing, ClosingSockets};
+pub use complete::{Complete, PASSES};
+pub use destroy::Fate;
 pub use dump::{Diag, Report, Sockets, Walk};
 pub use error::Error;
 pub use request::{Extensions, Identity, Query};

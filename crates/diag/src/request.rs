@@ -3,6 +3,7 @@
 use sockeye_model::{Cookie, Endpoint, Family, Protocol, Socket, States};
 use sockeye_netlink::Request;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -10,6 +11,8 @@ use crate::bytecode::Program;
 
 /// `SOCK_DIAG_BY_FAMILY` (linux/sock_diag.h).
 pub(crate) const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// `SOCK_DESTROY` (linux/sock_diag.h).
+const SOCK_DESTROY: u16 = 21;
 /// `TCPDIAG_GETSOCK` (linux/inet_diag.h): TCP alone, of both families.
 pub(crate) const TCPDIAG_GETSOCK: u16 = 18;
 /// `INET_DIAG_REQ_BYTECODE`: a program that tests each socket.
@@ -38,7 +41,8 @@ pub struct Query<'a> {
 
 impl Query<'_> {
     /// What is asked for, in words, for messages.
-    pub(crate) fn what(&self) -> &'static str {
+    #[must_use]
+    pub fn what(&self) -> &'static str {
         match (self.protocol, self.family) {
             (Protocol::TCP, Family::Inet) => "IPv4 TCP sockets",
             (Protocol::TCP, Family::Inet6) => "IPv6 TCP sockets",
@@ -51,7 +55,16 @@ impl Query<'_> {
 
     /// `SOCK_DIAG_BY_FAMILY` with struct inet_diag_req_v2 (since 3.3).
     pub(crate) fn by_family(&self, id: SockId) -> Request {
-        let request = self.with_program(Request::new(SOCK_DIAG_BY_FAMILY).body(&InetDiagReqV2 {
+        self.with_id(SOCK_DIAG_BY_FAMILY, id)
+    }
+
+    /// `SOCK_DESTROY` with the same (since 4.5).
+    pub(crate) fn destroy(&self, id: SockId) -> Request {
+        self.with_id(SOCK_DESTROY, id)
+    }
+
+    fn with_id(&self, kind: u16, id: SockId) -> Request {
+        let request = self.with_program(Request::new(kind).body(&InetDiagReqV2 {
             family: self.family.number(),
             // The low bits, as the kernel masks them; the attribute has the rest.
             protocol: self.protocol.0.to_le_bytes()[0],
@@ -140,6 +153,24 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Names a socket that was told.
+    #[must_use]
+    pub fn of(socket: &Socket) -> Identity {
+        Identity {
+            protocol: socket.protocol,
+            local: socket.local,
+            peer: socket.peer,
+            interface: socket.interface.map_or(0, NonZeroU32::get),
+            cookie: Some(socket.cookie).filter(|cookie| cookie.0 != 0),
+        }
+    }
+
+    /// A question about one socket, which no state limits.
+    pub(crate) fn query(&self, extensions: Extensions) -> Query<'_> {
+        let (family, protocol) = (self.family(), self.protocol);
+        Query { family, protocol, states: States::NONE, extensions, program: None }
+    }
+
     pub(crate) fn family(&self) -> Family {
         match self.local.address {
             IpAddr::V4(_) => Family::Inet,
@@ -158,6 +189,15 @@ impl Identity {
             Protocol::UDP | Protocol::UDPLITE => (self.peer, self.local),
             _ => (self.local, self.peer),
         };
+        self.id(source, destination)
+    }
+
+    /// As a dump tells it, and as `SOCK_DESTROY` takes it of every protocol.
+    pub(crate) fn told_id(&self) -> SockId {
+        self.id(self.local, self.peer)
+    }
+
+    fn id(&self, source: Endpoint, destination: Endpoint) -> SockId {
         SockId {
             sport: U16::new(source.port),
             dport: U16::new(destination.port),
@@ -205,6 +245,12 @@ impl SockId {
         interface: 0,
         cookie: [0; 2],
     };
+
+    /// Two halves, the low one first (sock_diag_save_cookie).
+    pub(crate) fn cookie(&self) -> Cookie {
+        let [low, high] = self.cookie;
+        Cookie(u64::from(high) << 32 | u64::from(low))
+    }
 }
 
 /// struct inet_diag_req_v2.

@@ -35,6 +35,7 @@ mod live;
 mod names;
 mod number;
 mod parse;
+mod place;
 mod protocols;
 pub mod states;
 mod words;
@@ -47,6 +48,7 @@ pub use expression::{ANY_PORT, End, Expression, Host, Predicate, Prefix, Test};
 pub use live::Live;
 pub use names::{Names, System, Transport};
 pub use parse::Scope;
+pub use place::NamesAt;
 pub use words::Text;
 
 /// How `and`, `or` and `not` bind, and how much else is taken.
@@ -96,6 +98,14 @@ pub struct Filter {
     family: Option<AddressFamily>,
     /// First and last port that the kernel hands out.
     ephemeral: (i64, i64),
+}
+
+/// Whether it reads otherwise in another network namespace: it names an interface, or asks for the
+/// ports that the kernel hands out.
+#[must_use]
+pub fn depends_on_namespace(&self) -> bool {
+    let is_local = |test: &Predicate| matches!(test.test, Test::Interface(_) | Test::Autobound);
+    self.expression.tests().any(is_local)
 }
 
 impl Filter {

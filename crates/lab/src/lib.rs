@@ -7,6 +7,7 @@
 //! - [`Fleet`]: hundreds of them;
 //! - [`Population`]: one socket of each kind that a test can make, in each TCP state;
 //! - [`crowd`]: many thousand connections, held by several processes, and churn beside them;
+//! - [`reuseport`]: sockets in one bucket of the kernel's table, and churn in it;
 //! - [`holder`]: processes that hold sockets in given ways, and say what they hold;
 //! - [`Recording`] and [`synthetic`]: netlink messages in the form that `TCPDIAG_FILE` names, recorded
 //!   from the kernel or built for what this kernel cannot produce;
@@ -21,6 +22,7 @@ pub mod measure;
 mod namespace;
 mod population;
 mod recording;
+pub mod reuseport;
 pub mod schema;
 pub mod synthetic;
 mod task;

@@ -16,6 +16,7 @@
 
 pub mod congestion;
 pub mod field;
+pub mod kill;
 pub mod memory;
 pub mod name;
 pub mod owner;
@@ -27,6 +28,7 @@ pub mod ulp;
 
 pub use congestion::{BbrInfo, CongestionInfo, DctcpInfo, VegasInfo};
 pub use field::{Field, Kind, Record, Section, Table};
+pub use kill::{Kill, KillAnswer};
 pub use memory::{MemInfo, SkMemInfo};
 pub use name::Name;
 pub use owner::{Context, Owner};

@@ -84,6 +84,18 @@ impl<R: Receive> Client<R> {
         }
     }
 
+    /// Gives the buffer `len` bytes, within the limits of [`with_buffer_len`](Self::with_buffer_len).
+    /// The kernel makes datagrams of a dump as long as the largest buffer that was received into so far,
+    /// up to 32 KiB: where they end is decided so.
+    pub fn set_buffer_len(&mut self, len: usize) {
+        self.replace_buffer(len.clamp(512, BUFFER_LIMIT));
+    }
+
+    /// Size of the buffer, bytes.
+    pub fn buffer_len(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The transport, for its options and for pollers.
     pub fn transport(&self) -> &R {
         &self.transport

@@ -40,6 +40,8 @@
 //! what did), so that a visitor needs to know two things: how to take a message, and how to
 //! forget them all when the dump has to begin again. [`Client::request`] makes a change.
 //!
+//! What the kernel tells unasked comes from a [`Multicast`], which counts what was lost on the way.
+//!
 //! [`Message`] and [`Attributes`] are checked views that borrow from the buffer. No input panics:
 //! what is malformed is a [`FormatError`] that names message, byte and length.
 //!
@@ -48,7 +50,7 @@
 //! `format`, `attr` and `message` read bytes, `request` writes them, `ack` reads how an operation
 //! ended; `socket` and `sys` call the system behind the trait in `receive`, and `scripted` stands
 //! in for them; `client` holds the buffer and the numbers, `dump` the operations and the protocol's
-//! rules. Each imports from below only.
+//! rules, `multicast` those of what comes unasked. Each imports from below only.
 
 mod ack;
 mod attr;
@@ -57,6 +59,7 @@ mod dump;
 mod error;
 mod format;
 mod message;
+mod multicast;
 mod protocol;
 mod receive;
 mod request;
@@ -78,6 +81,7 @@ pub use message::{
     NLM_F_MATCH, NLM_F_MULTI, NLM_F_REPLACE, NLM_F_REQUEST, NLM_F_ROOT, NLMSG_DONE, NLMSG_ERROR,
     NLMSG_NOOP, NLMSG_OVERRUN,
 };
+pub use multicast::{CountDrops, Event, Multicast};
 pub use protocol::Protocol;
 pub use receive::{Datagram, Receive, Sender};
 pub use request::Request;

@@ -16,6 +16,7 @@ use rustix::net::{
 };
 
 use crate::error::{Error, Result};
+use crate::multicast::CountDrops;
 use crate::protocol::Protocol;
 use crate::receive::{Datagram, Receive, Sender};
 use crate::sys;
@@ -78,6 +79,27 @@ impl Socket {
             .map_err(|errno| failed_to("bind the netlink socket")(errno.into()))
     }
 
+    /// Joins a multicast group (`NETLINK_ADD_MEMBERSHIP`), counted from 1. It keeps the others, and
+    /// reaches groups above 32, unlike [`bind`](Self::bind).
+    ///
+    /// # Errors
+    /// [`Error::Io`]: `EPERM` if the group needs a capability (usually `CAP_NET_ADMIN`), `EINVAL` if the
+    /// protocol has no such group.
+    pub fn join(&self, group: u32) -> Result<()> {
+        let group = libc::c_int::try_from(group)
+            .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+            .map_err(failed_to("join a multicast group"))?;
+        sys::set_netlink_option(self.as_fd(), libc::NETLINK_ADD_MEMBERSHIP, group).map_err(|source| {
+            let action = if source.raw_os_error() == Some(libc::EPERM) {
+                "join a multicast group, which needs CAP_NET_ADMIN (run as root, or give it to the \
+                 program with setcap)"
+            } else {
+                "join a multicast group"
+            };
+            Error::Io { action, source }
+        })
+    }
+
     /// A second descriptor of the same socket. Closing one leaves the other open. They share one
     /// queue: whoever receives first takes the datagram, so only one may have requests under way.
     ///
@@ -104,7 +126,7 @@ impl Socket {
     /// # Errors
     /// [`Error::Io`] with `ENOPROTOOPT` on older kernels.
     pub fn set_ext_ack(&self, on: bool) -> Result<()> {
-        sys::set_netlink_option(self.as_fd(), libc::NETLINK_EXT_ACK, on)
+        sys::set_netlink_option(self.as_fd(), libc::NETLINK_EXT_ACK, on.into())
             .map_err(failed_to("set NETLINK_EXT_ACK"))
     }
 
@@ -113,7 +135,7 @@ impl Socket {
     /// # Errors
     /// [`Error::Io`] with `ENOPROTOOPT` on older kernels.
     pub fn set_cap_ack(&self, on: bool) -> Result<()> {
-        sys::set_netlink_option(self.as_fd(), libc::NETLINK_CAP_ACK, on)
+        sys::set_netlink_option(self.as_fd(), libc::NETLINK_CAP_ACK, on.into())
             .map_err(failed_to("set NETLINK_CAP_ACK"))
     }
 
@@ -123,7 +145,7 @@ impl Socket {
     /// # Errors
     /// [`Error::Io`] with `ENOPROTOOPT` on older kernels.
     pub fn set_strict_check(&self, on: bool) -> Result<()> {
-        sys::set_netlink_option(self.as_fd(), libc::NETLINK_GET_STRICT_CHK, on)
+        sys::set_netlink_option(self.as_fd(), libc::NETLINK_GET_STRICT_CHK, on.into())
             .map_err(failed_to("set NETLINK_GET_STRICT_CHK"))
     }
 
@@ -195,6 +217,12 @@ impl AsFd for Socket {
 impl From<Socket> for OwnedFd {
     fn from(socket: Socket) -> Self {
         socket.fd
+    }
+}
+
+impl CountDrops for Socket {
+    fn drops(&self) -> io::Result<u32> {
+        sys::drops(self.as_fd())
     }
 }
 

@@ -33,6 +33,8 @@ enum Command {
     /// Sockets, byte for byte as iproute2's ss prints them (`sockeye ss -h` lists its flags)
     #[command(override_usage = "sockeye ss [FLAGS] [state STATE | exclude STATE]...")]
     Ss,
+    /// Close sockets by force: those that match a filter, each with the kernel's answer
+    Kill(cmd::kill::Options),
     /// What the fields of JSON output are: documentation, or a JSON Schema
     Schema(cmd::schema::Options),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         // Listed for clap's help; taken above.
         Command::Ss => cmd::ss::run("sockeye ss", []),
+        Command::Kill(options) => cmd::kill::run(&options),
         Command::Schema(options) => cmd::schema::run(&options),
     }
 }

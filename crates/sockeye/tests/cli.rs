@@ -60,7 +60,7 @@ fn wrong_usage_says_what_is_wrong_and_ends_with_2() {
         (&["ss", "--iproute2", "5.0"], "5.0"),
         (&["ss", "dst", ">", "10.0.0.1"], "addresses have no order"),
         (&["ss", "-x"], "-x"),
-        (&["ss", "-K"], "-K"),
+        (&["ss", "-KE"], "-K with -E"),
     ] {
         let output = output(SOCKEYE, arguments);
         ends(&output, 2, message);

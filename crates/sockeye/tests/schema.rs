@@ -53,7 +53,7 @@ fn a_record_that_is_not_known_is_refused_with_those_that_are() {
         let output = schema(arguments);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("possible values: socket"), "{said}");
+        assert!(said.contains("possible values: socket, kill"), "{said}");
         assert!(output.stdout.is_empty());
     }
 }

@@ -60,6 +60,12 @@ pub(crate) struct Options {
     pub(crate) oneline: bool,
     /// `--json`: everything that is known, whatever else is asked for.
     pub(crate) json: bool,
+    /// `--complete`
+    pub(crate) complete: bool,
+    /// `-K`
+    pub(crate) kill: bool,
+    /// `-E`
+    pub(crate) events: bool,
     /// `-D`
     pub(crate) dump: Option<OsString>,
     /// `-N`, `--netns`, `--all-netns`
@@ -142,6 +148,8 @@ pub(crate) enum UsageError {
          leave --all-netns"
     )]
     FilesOfAll(&'static str),
+    #[error("-K with -E: what is told as it closes needs no closing; leave out one of them")]
+    KillEvents,
 }
 
 /// Variables that name files in place of a namespace's sockets.
@@ -314,6 +322,9 @@ impl Wanted {
             Does::NoQueues => options.no_queues = true,
             Does::Oneline => options.oneline = true,
             Does::Json => options.json = true,
+            Does::Kill => options.kill = true,
+            Does::Events => options.events = true,
+            Does::Complete => options.complete = true,
             Does::Dump => options.dump = value,
             Does::Net => options.netns = Choice::Named(value.unwrap_or_default()),
             Does::Netns => options.netns = Choice::One(value.unwrap_or_default()),
@@ -366,6 +377,9 @@ impl Wanted {
                 Some(missing) => UsageError::MissingTables(missing),
                 None => UsageError::NoTables,
             });
+        }
+        if options.kill && options.events {
+            return Err(UsageError::KillEvents);
         }
         if options.dump.is_some() && !options.tcp {
             return Err(UsageError::DumpWithoutTcp);

@@ -1,16 +1,13 @@
 //! The filter of the command line: read, and explained.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 
 use sockeye_diag::Diag;
-use sockeye_filter::{
-    Filter, Live, Names, ParseError, Predicate, Reading, Scope, System, Test, Text, Transport,
-};
-use sockeye_model::{CgroupId, Family, Protocol};
+use sockeye_filter::{Filter, Live, NamesAt, ParseError, Reading, Scope, System, Text};
+use sockeye_model::Protocol;
 use sockeye_netns::{Place, Places};
 
 use crate::args::Options;
@@ -46,7 +43,7 @@ const FILE_LIMIT: u64 = 16 << 20;
 pub(crate) struct Written {
     text: Text,
     scope: Scope,
-    names: NamesOf,
+    names: NamesAt,
 }
 
 impl Written {
@@ -73,16 +70,10 @@ impl Written {
         let mut written = Written {
             text,
             scope,
-            names: NamesOf {
-                system: System::default().port_range(range),
-                place: Place::here(),
-                one_of_many: places.len() > 1,
-                hosts: HashMap::new(),
-                unknown: false,
-            },
+            names: NamesAt::new(System::default().port_range(range), places.len() > 1),
         };
         if let Some(first) = places.iter().next() {
-            written.names.place = first.clone();
+            written.names.enter(first);
         }
         options.filter = written.parse()?;
         if let Some(family) = options.filter.as_ref().and_then(Filter::family) {
@@ -96,75 +87,27 @@ impl Written {
         Filter::parse(&self.text, self.scope, &mut self.names)
     }
 
-    /// The filter with the names of another place; `None` if these play no part in it.
-    pub(crate) fn at(
+    /// The options with the filter as it reads with the names of a place.
+    pub(crate) fn at<'o>(
         &mut self,
         place: &Place,
-        filter: Option<&Filter>,
-    ) -> Option<Result<Option<Filter>, ParseError>> {
+        options: &'o Options,
+    ) -> Result<Cow<'o, Options>, ParseError> {
         let is_local = |test: &Predicate| matches!(test.test, Test::Interface(_) | Test::Autobound);
-        if !filter?.expression().tests().any(is_local) {
-            return None;
+        let reads_alike = !options
+            .filter
+            .as_ref()
+            .is_some_and(|filter| filter.expression().tests().any(is_local));
+        if reads_alike {
+            return Ok(Cow::Borrowed(options));
         }
-        self.names.place = place.clone();
-        self.names.unknown = false;
-        Some(self.parse())
+        self.names.enter(place);
+        Ok(Cow::Owned(Options { filter: self.parse()?, ..options.clone() }))
     }
 
     /// The filter that was read last has the name of an interface that is not there.
     pub(crate) fn has_unknown_interface(&self) -> bool {
-        self.names.unknown
-    }
-}
-
-/// The names of this host, and of one of its network namespaces.
-#[derive(Debug)]
-struct NamesOf {
-    system: System,
-    place: Place,
-    /// An interface that is not there may be in another one.
-    one_of_many: bool,
-    hosts: HashMap<(String, Option<Family>), Vec<IpAddr>>,
-    unknown: bool,
-}
-
-impl NamesOf {
-    /// The index of no interface: they are positive as C's int.
-    const NOWHERE: u32 = u32::MAX;
-}
-
-impl Names for NamesOf {
-    fn interface(&mut self, name: &[u8]) -> Option<u32> {
-        let (mut system, asked) = (self.system.clone(), name.to_owned());
-        let found = self.place.run(move || system.interface(&asked)).ok().flatten();
-        let digits = name.strip_prefix(b"if").unwrap_or(name);
-        if found.is_some() || !self.one_of_many || digits.iter().all(u8::is_ascii_digit) {
-            return found;
-        }
-        self.unknown = true;
-        Some(NamesOf::NOWHERE)
-    }
-
-    fn host(&mut self, name: &str, family: Option<Family>) -> Vec<IpAddr> {
-        let known = self.hosts.entry((name.to_owned(), family));
-        known.or_insert_with(|| self.system.host(name, family)).clone()
-    }
-
-    fn service(&mut self, name: &str, transport: Transport) -> Option<u16> {
-        self.system.service(name, transport)
-    }
-
-    fn cgroup(&mut self, path: &[u8]) -> io::Result<CgroupId> {
-        self.system.cgroup(path)
-    }
-
-    fn ephemeral_ports(&mut self) -> (i64, i64) {
-        let mut system = self.system.clone();
-        match self.place.run(move || system.ephemeral_ports()) {
-            Ok(ports) => ports,
-            // It is gone, and has no sockets any more.
-            Err(_) => self.system.ephemeral_ports(),
-        }
+        self.names.lack_interface()
     }
 }
 

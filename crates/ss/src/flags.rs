@@ -51,6 +51,9 @@ pub(crate) enum Does {
     NoQueues,
     Oneline,
     Json,
+    Complete,
+    Kill,
+    Events,
     Dump,
     Net,
     Netns,
@@ -153,6 +156,18 @@ pub(crate) static FLAGS: &[Flag] = &[
         &["json"],
         "one JSON object a line with everything known of a socket, whatever else is asked for; sockeye schema socket tells its fields",
     ),
+    word(
+        Does::Complete,
+        &["complete"],
+        "list again until two passes agree, 8 times at most, and say how sure the result is",
+    ),
+    switch(
+        Does::Kill,
+        'K',
+        &["kill"],
+        "close the sockets by force, and show those that were closed; CAP_NET_ADMIN",
+    ),
+    switch(Does::Events, 'E', &["events"], "sockets as they close, until SIGINT or SIGTERM"),
     Flag {
         value: Some("FILE"),
         ..switch(
@@ -214,8 +229,6 @@ pub(crate) static FLAGS: &[Flag] = &[
         versions: NEW,
         ..word(Does::Later, &["bpf-map-id"], "BPF storage of sockets, of one map")
     },
-    switch(Does::Later, 'E', &["events"], "sockets as they are destroyed"),
-    switch(Does::Later, 'K', &["kill"], "close sockets by force"),
 ];
 
 impl Flag {
@@ -228,7 +241,12 @@ impl Flag {
     pub(crate) fn is_our_own(&self) -> bool {
         matches!(
             self.does,
-            Does::Iproute2 | Does::Json | Does::Netns | Does::AllNetns | Does::ExplainFilter
+            Does::Iproute2
+                | Does::Json
+                | Does::Netns
+                | Does::AllNetns
+                | Does::ExplainFilter
+                | Does::Complete
         )
     }
 

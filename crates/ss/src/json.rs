@@ -16,7 +16,7 @@ use sockeye_model::{Context, Field, Owner, Protocol, SkMemInfo, Socket, State, T
 use sockeye_netns::Place;
 
 use crate::interfaces::Interfaces;
-use crate::print::Print;
+use crate::print::{Flush, Print};
 use crate::resolve::cgroup_paths;
 
 /// When the lines held are written, bytes.
@@ -58,8 +58,7 @@ impl<W: Write> Lines<W> {
     /// # Errors
     /// The output cannot be written.
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        self.write_block()?;
-        self.out.flush()
+        Flush::flush(&mut self)
     }
 
     fn write_block(&mut self) -> io::Result<()> {
@@ -97,6 +96,13 @@ impl<W: Write> Lines<W> {
         object.close();
         block.push(b'\n');
         if block.len() >= BLOCK { self.write_block() } else { Ok(()) }
+    }
+}
+
+impl<W: Write> Flush for Lines<W> {
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_block()?;
+        self.out.flush()
     }
 }
 

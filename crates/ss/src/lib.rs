@@ -18,7 +18,8 @@
 //!   consecutive, and never more than 37 bytes a socket; half as much again while that table
 //!   grows. What is remembered of hosts and interfaces is bounded. Where TCP sockets of both families
 //!   are shown, the kernel's messages of the IPv6 ones are held until the IPv4 ones have been
-//!   printed, up to 64 MiB (`Diag::dump_ipv4_first`);
+//!   printed, up to 64 MiB (`Diag::dump_ipv4_first`). `--complete` holds the messages of a table until its
+//!   last pass (`Diag::dump_complete`), and `-K` the sockets that are to be closed;
 //! - nothing is allocated a row, but by the look-up of a name that is not remembered.
 
 mod address;
@@ -26,14 +27,17 @@ mod args;
 mod cache;
 mod chunks;
 mod columns;
+mod complete;
 mod environment;
 mod escape;
+mod events;
 mod expression;
 mod flags;
 mod help;
 mod inet;
 mod interfaces;
 mod json;
+mod kill;
 mod line;
 mod namespaces;
 mod number;
@@ -61,6 +65,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
 pub use environment::{Lookup, Screen};
+pub use kill::refusal;
 pub use version::Version;
 
 use sockeye_netns::{Choice, Places};
@@ -70,12 +75,13 @@ use args::{Options, Request};
 use columns::{Columns, Hidden};
 use environment::proc_root;
 use escape::Escape;
+use events::Voice;
 use expression::Written;
 use inet::{Rows, Shown};
 use json::Lines;
 use outcome::Outcome;
 use owned::Owned;
-use print::Print;
+use print::{Flush, Print};
 use resolve::Names;
 use tcp::{Scratch, Style};
 use users::{Contexts, Users};
@@ -129,8 +135,10 @@ pub fn run_with(
                 Ok(_) if options.explain => {
                     expression::explain(&options, &places, stdout, &mut outcome)
                 }
-                Ok(mut filter) => {
-                    list(&options, &mut filter, &places, variable, screen, stdout, &mut outcome)
+                Ok(filter) => {
+                    let there = There { options: &options, filter, places: &places, variable };
+                    let voice = Voice { program, stderr };
+                    list(there, screen, stdout, voice, &mut outcome)
                 }
                 Err(error) => {
                     outcome::say_lines(program, &error, stderr);
@@ -152,17 +160,25 @@ pub fn run_with(
     outcome.finish(program, stderr)
 }
 
+/// What is listed, and where.
+struct There<'a> {
+    options: &'a Options,
+    filter: Written,
+    places: &'a Places,
+    variable: Lookup<'a>,
+}
+
 fn list(
-    options: &Options,
-    filter: &mut Written,
-    places: &Places,
-    variable: Lookup<'_>,
+    there: There<'_>,
     screen: Screen,
     stdout: &mut dyn Write,
+    voice: Voice<'_>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    let There { options, variable, .. } = there;
     let version = options.version;
-    if let Some(tables) = &options.missing_tables {
+    // Of other sockets the kernel tells no end.
+    if let Some(tables) = options.missing_tables.as_ref().filter(|_| !options.events) {
         outcome.incomplete(format_args!(
             "TCP and UDP sockets alone are shown; {tables} sockets are not available in this \
              version of sockeye"
@@ -179,7 +195,7 @@ fn list(
         }
         let recorded = variable("TCPDIAG_FILE").is_some();
         let mut lines = Lines::new(stdout, recorded);
-        print(options, filter, places, variable, &mut lines, outcome)?;
+        print(there, &mut lines, voice, outcome)?;
         return lines.finish();
     }
     let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
@@ -219,24 +235,35 @@ fn list(
     if !options.no_header {
         rows.columns.header()?;
     }
-    print(options, filter, places, variable, &mut rows, outcome)?;
+    print(there, &mut rows, voice, outcome)?;
     rows.columns.finish()
 }
 
-/// Prints the tables, with the sockets' owners if they are shown.
-fn print<P: Print>(
-    options: &Options,
-    filter: &mut Written,
-    places: &Places,
-    variable: Lookup<'_>,
+/// Prints the tables, or what is done to their sockets, with the sockets' owners if they are shown.
+fn print<P: Print + Flush>(
+    mut there: There<'_>,
     rows: &mut P,
+    voice: Voice<'_>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
-    if !options.shows_owners() {
-        return namespaces::list(options, filter, places, variable, rows, outcome);
+    let options = there.options;
+    // Of a socket that has closed, nobody is the owner.
+    if options.events {
+        return events::follow(&mut there, rows, voice, outcome);
     }
-    let search = Search::new().threads(options.threads).root(proc_root(variable));
+    if options.kill
+        && let Some(name) = kill::not_the_kernels(there.variable)
+    {
+        outcome.failed(format_args!(
+            "-K closes sockets of this kernel, and {name} names others: nothing was closed"
+        ));
+        return Ok(());
+    }
+    if !options.shows_owners() {
+        return namespaces::list(&mut there, rows, outcome);
+    }
+    let search = Search::new().threads(options.threads).root(proc_root(there.variable));
     let mut owned = Owned::new(rows, search);
-    namespaces::list(options, filter, places, variable, &mut owned, outcome)?;
+    namespaces::list(&mut there, &mut owned, outcome)?;
     owned.finish(outcome)
 }

@@ -8,51 +8,48 @@ use std::io::{self, Write};
 use sockeye_netns::{Error, Place, Places};
 
 use crate::args::Options;
-use crate::environment::Lookup;
 use crate::escape::Escape;
-use crate::expression::Written;
 use crate::outcome::Outcome;
 use crate::print::Print;
-use crate::{record, tables};
+use crate::{There, kill, record, tables};
 
-/// Prints the tables of every place.
+/// Prints the tables of every place, or closes their sockets.
 ///
 /// # Errors
 /// Output that cannot be written. Everything else goes to `outcome`.
 pub(crate) fn list<P: Print>(
-    options: &Options,
-    filter: &mut Written,
-    places: &Places,
-    variable: Lookup<'_>,
+    there: &mut There<'_>,
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    let There { options, filter, places, variable } = there;
     let (mut entered, mut without) = (0, 0);
     visit(places, outcome, |place, outcome| {
         rows.enter(place);
         entered += 1;
-        let here;
-        let options = match filter.at(place, options.filter.as_ref()) {
-            None => options,
-            Some(Ok(filter)) => {
-                here = Options { filter, ..options.clone() };
-                &here
-            }
-            Some(Err(error)) => {
+        let options = match filter.at(place, options) {
+            Ok(options) => options,
+            Err(error) => {
                 outcome.failed(format_args!("{error}"));
                 return Ok(());
             }
         };
         without += u64::from(filter.has_unknown_interface());
-        tables::list(options, variable, place, rows, outcome)
+        if options.kill {
+            kill::close(&options, variable, place, rows, outcome)
+        } else {
+            tables::list(&options, variable, place, rows, outcome)
+        }
     })?;
     if without > 0 && without == entered {
-        outcome.failed(format_args!(
-            "the filter names an interface that is in none of the network namespaces"
-        ));
+        outcome.failed(format_args!("{NO_INTERFACE}"));
     }
     Ok(())
 }
+
+/// What is said where an interface's name means nothing anywhere.
+pub(crate) const NO_INTERFACE: &str =
+    "the filter names an interface that is in none of the network namespaces";
 
 /// Has something done at every place that can be entered, and reports on the others.
 ///
@@ -109,7 +106,7 @@ pub(crate) fn write_name(out: &mut Vec<u8>, place: &Place) {
     }
 }
 
-fn name(place: &Place) -> String {
+pub(crate) fn name(place: &Place) -> String {
     String::from_utf8_lossy(&place.name().unwrap_or_default()).into_owned()
 }
 

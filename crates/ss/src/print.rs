@@ -32,6 +32,18 @@ pub(crate) trait Print {
     fn set_back(&mut self, mark: &Self::Mark) -> bool;
 }
 
+/// Writes what is held, at once.
+pub(crate) trait Flush {
+    /// Writes all rows so far; what comes later is no narrower.
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+impl<W: Write> Flush for Rows<W> {
+    fn flush(&mut self) -> io::Result<()> {
+        self.columns.finish()
+    }
+}
+
 impl<W: Write> Print for Rows<W> {
     type Mark = columns::Mark;
 

@@ -28,6 +28,9 @@ pub(crate) fn record(
     if !options.expression.is_empty() || options.filter_file.is_some() {
         outcome.note(format_args!("-D writes every answer: the filter plays no part"));
     }
+    if options.complete {
+        crate::complete::not_of("what -D writes", outcome);
+    }
     let path = options.dump.clone().unwrap_or_default();
     let shown = path.to_string_lossy();
     // Any name that begins so, as in `ss`.

@@ -13,13 +13,14 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use sockeye_diag::{Diag, Error, Extensions, Query, Report, Walk, procnet, recording};
+use sockeye_diag::{Diag, Error, Extensions, PASSES, Query, Report, Walk, procnet, recording};
 use sockeye_filter::Live;
 use sockeye_model::{Family, Protocol, State, States};
 use sockeye_netlink::Receive;
 use sockeye_netns::Place;
 
 use crate::args::Options;
+use crate::complete::{self, Sureness};
 use crate::environment::{Lookup, proc_file, proc_root};
 use crate::outcome::Outcome;
 use crate::print::Print;
@@ -65,9 +66,16 @@ pub(crate) fn list<P: Print>(
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
-    let filter = options.filter.as_ref().map(Live::new);
-    let rights = Rights::default();
-    let mut listing = Listing { options, variable, place, rows, outcome, filter, rights };
+    let mut listing = Listing {
+        options,
+        variable,
+        place,
+        rows,
+        outcome,
+        filter: options.filter.as_ref().map(Live::new),
+        rights: Rights::default(),
+        sureness: Sureness::default(),
+    };
     if options.udp {
         listing.udp()?;
     }
@@ -80,6 +88,7 @@ pub(crate) fn list<P: Print>(
             "fwmark: the kernel tells marks to those with CAP_NET_ADMIN alone; all count as 0"
         ));
     }
+    listing.sureness.report(listing.outcome);
     Ok(())
 }
 
@@ -93,6 +102,8 @@ struct Listing<'a, P> {
     filter: Option<Live<'a>>,
     /// As the live dumps show them.
     rights: Rights,
+    /// `--complete`: of the dumps so far.
+    sureness: Sureness,
 }
 
 impl<P: Print> Listing<'_, P> {
@@ -142,6 +153,9 @@ impl<P: Print> Listing<'_, P> {
                 return Ok(());
             }
         };
+        if self.options.complete {
+            complete::not_of("a recording", self.outcome);
+        }
         let mut sink = Sink::new(self.rows, Wanted::BOTH, self.options.filter.as_ref());
         let read = recording::read(file, &mut sink);
         if let Some(error) = sink.error {
@@ -165,7 +179,7 @@ impl<P: Print> Listing<'_, P> {
             Err(error) => return self.proc_instead(protocol, self.wanted(), &error),
         };
         let families = families(self.options);
-        if protocol == Protocol::TCP && families.len() > 1 {
+        if protocol == Protocol::TCP && families.len() > 1 && !self.options.complete {
             self.one_walk(&mut diag)
         } else {
             self.by_family(&mut diag, protocol, families, self.wanted(), true)
@@ -219,8 +233,7 @@ impl<P: Print> Listing<'_, P> {
     ) -> io::Result<()> {
         for family in families {
             let query = query(self.options, protocol, *family);
-            let refused =
-                self.filtered(diag, &query, wanted, |diag, query, sink| diag.dump(query, sink))?;
+            let refused = self.dump(diag, &query, wanted)?;
             match refused {
                 None => wanted = wanted.without(*family),
                 Some(error) if older && protocol == Protocol::TCP => {
@@ -230,6 +243,27 @@ impl<P: Print> Listing<'_, P> {
             }
         }
         Ok(())
+    }
+
+    /// The dump of one family, made again with `--complete`.
+    fn dump<R: Receive>(
+        &mut self,
+        diag: &mut Diag<R>,
+        query: &Query<'_>,
+        wanted: Wanted,
+    ) -> io::Result<Option<Error>> {
+        if !self.options.complete {
+            return self.filtered(diag, query, wanted, |diag, query, sink| diag.dump(query, sink));
+        }
+        let mut made = None;
+        let refused = self.filtered(diag, query, wanted, |diag, query, sink| {
+            let complete = diag.dump_complete(query, PASSES, sink)?;
+            Ok(made.insert(complete).report.clone())
+        })?;
+        if let Some(complete) = made {
+            self.sureness.take(query.what(), &complete, self.outcome);
+        }
+        Ok(refused)
     }
 
     /// Where the dump of one family showed nothing: `TCPDIAG_GETSOCK`, else /proc.
@@ -244,7 +278,12 @@ impl<P: Print> Listing<'_, P> {
             self.outcome.failed(format_args!("{why}; asking by TCPDIAG_GETSOCK"));
         }
         match self.filtered(diag, query, wanted, |diag, query, sink| diag.dump_both(query, sink))? {
-            None => Ok(()),
+            None => {
+                if self.options.complete {
+                    complete::not_of("TCPDIAG_GETSOCK", self.outcome);
+                }
+                Ok(())
+            }
             Some(error) => self.proc_instead(query.protocol, wanted, &error),
         }
     }
@@ -313,6 +352,9 @@ impl<P: Print> Listing<'_, P> {
     }
 
     fn proc(&mut self, protocol: Protocol, wanted: Wanted) -> io::Result<()> {
+        if self.options.complete {
+            complete::not_of("/proc/net", self.outcome);
+        }
         let udp = protocol == Protocol::UDP;
         let files = if udp {
             [("PROC_NET_UDP", "net/udp"), ("PROC_NET_UDP6", "net/udp6")]
@@ -390,7 +432,9 @@ pub(crate) fn report_on(report: &Report, source: &str, outcome: &mut Outcome) {
         outcome.note(format_args!("{source} told {count} sockets twice; each is shown once"));
     }
     if report.interrupted {
-        outcome.incomplete(format_args!("the table changed while {source} listed it: run again"));
+        outcome.incomplete(format_args!(
+            "the table changed while {source} listed it: run again, or with --complete"
+        ));
     }
     if report.malformed > 0 {
         let (count, example) = (report.malformed, report.malformed_example.as_deref());
@@ -449,9 +493,11 @@ mod tests {
             outcome: &mut outcome,
             filter: options.filter.as_ref().map(Live::new),
             rights: Rights::default(),
+            sureness: Sureness::default(),
         };
         listing.netlink(protocol, opened).unwrap();
         listing.rights.report(&options, listing.outcome);
+        listing.sureness.report(listing.outcome);
         rows.columns.finish().unwrap();
         let status = outcome.finish("ss", &mut said);
         let text = String::from_utf8(out).unwrap();

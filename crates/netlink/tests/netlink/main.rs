@@ -5,6 +5,7 @@ mod kernel; // a scripted kernel with a small table, and the visitor of these te
 mod allocation; // no message costs an allocation, and no answer stays in memory
 mod answers; // how answers end, and what they carry
 mod decoding; // attributes that are not as a decoder expects them
+mod groups; // multicast groups of the running kernel
 mod intruders; // messages that are not ours, and bytes that are no message
 mod leaving; // dumps that are left before their end
 mod live; // the running kernel

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use sockeye_json::{documentation, schema};
-use sockeye_model::{Section, Socket};
+use sockeye_model::{Kill, Section, Socket};
 
 /// What `sockeye schema` takes.
 #[derive(Debug, Args)]
@@ -23,6 +23,8 @@ pub(crate) struct Options {
 enum Record {
     /// A socket, as `sockeye ss --json` prints it
     Socket,
+    /// A socket that was to be closed, as `sockeye kill --json` prints it
+    Kill,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -52,6 +54,14 @@ impl Record {
                          as a string.",
                 sections: Socket::SECTIONS,
             },
+            Record::Kill => Subject {
+                title: "kill",
+                documentation: KILL,
+                schema: "A line of `sockeye kill --json`: one socket that was to be closed, as it was \
+                         listed before, and what became of it. A field that is not known is absent. A \
+                         name that is not known to this version is the kernel's number, as a string.",
+                sections: Kill::SECTIONS,
+            },
         }
     }
 }
@@ -75,6 +85,12 @@ writes its lines by.
   `FIELD_escaped`, true, stands behind it.
 - Source is the kernel's name: a field of `struct inet_diag_msg`, an attribute of it
   (linux/inet_diag.h), or a field of the struct that stands in one.";
+
+const KILL: &str = "\
+A line of `sockeye kill --json` is one socket, as it was listed before it was closed, and what became of
+it, as one flat JSON object. This page is what `sockeye schema kill` prints; `sockeye schema kill --format
+json-schema` prints [a JSON Schema](kill.schema.json) of the same. The fields of a socket, and what holds
+of all fields, are those of [socket](socket.md).";
 
 /// Prints the schema of a record.
 pub(crate) fn run(options: &Options) -> ExitCode {

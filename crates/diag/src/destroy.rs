@@ -1,0 +1,153 @@
+//! Sockets closed by force (`SOCK_DESTROY`, since Linux 4.5).
+//!
+//! The kernel finds the socket by its addresses, as for a packet that comes in, and closes it if it has
+//! the cookie that was asked for: never another one that has the same addresses by now. So a member of a
+//! group at one address (`SO_REUSEPORT`) can be closed while the kernel's look-up leads to it, and no
+//! sooner ([`Fate::Shadowed`]). [`Diag::destroy_all`] closes what stands in the way first, if it is to be
+//! closed too.
+//!
+//! What is closed is the connection. Its descriptor stays, and gives ECONNABORTED; a UDP socket that was
+//! bound stays bound (`tcp_abort`, `udp_abort`).
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+
+use rustix::io::Errno;
+use sockeye_model::{Cookie, Family, Protocol, Socket, States};
+use sockeye_netlink::Receive;
+
+use crate::dump::Answer;
+use crate::error::{Error, is};
+use crate::{Diag, Extensions, Identity, Query, Sockets};
+
+/// What became of a socket that was to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// The kernel closed it.
+    Closed,
+    /// It was gone before.
+    Gone,
+    /// It lives, but for its addresses the kernel finds another one, with this cookie if that is known.
+    Shadowed(Option<Cookie>),
+    /// The kernel refused, with this errno. EPERM: it needs CAP_NET_ADMIN. EOPNOTSUPP: it cannot close
+    /// such sockets (`CONFIG_INET_DIAG_DESTROY`).
+    Refused(i32),
+}
+
+impl<R: Receive> Diag<R> {
+    /// Closes one socket, which was told by a dump.
+    ///
+    /// # Errors
+    /// What is no answer of the kernel: [`Error::Dump`].
+    pub fn destroy(&mut self, socket: &Socket) -> Result<Fate, Error> {
+        self.fresh = false;
+        let identity = Identity::of(socket);
+        let query = identity.query(Extensions::NONE);
+        match self.client.request(&query.destroy(identity.told_id())) {
+            Ok(()) => Ok(Fate::Closed),
+            // Nobody is there, or somebody with another cookie.
+            Err(e) if is(&e, Errno::NOENT) => self.instead_of(socket, &identity),
+            Err(sockeye_netlink::Error::Kernel(refusal)) => Ok(Fate::Refused(refusal.errno)),
+            Err(source) => Err(Error::Dump { what: query.what(), source }),
+        }
+    }
+
+    /// Who is there instead of a socket that was not found.
+    fn instead_of(&mut self, socket: &Socket, identity: &Identity) -> Result<Fate, Error> {
+        // No two connections of TCP have the same addresses.
+        if socket.protocol == Protocol::TCP && socket.peer.port != 0 {
+            return Ok(Fate::Gone);
+        }
+        let anybody = Identity { cookie: None, ..*identity };
+        Ok(match self.ask(&anybody, Extensions::NONE)? {
+            Answer::Socket(other) if other.cookie == socket.cookie => Fate::Shadowed(None),
+            Answer::Socket(other) => Fate::Shadowed(Some(other.cookie)),
+            Answer::Another => Fate::Shadowed(None),
+            Answer::Nobody => Fate::Gone,
+        })
+    }
+
+    /// Closes sockets that were told by dumps, and says of each what became of it, in their order. One in
+    /// whose way another of them stands is closed behind that one. For what could not be found the
+    /// kernel's table is read again.
+    ///
+    /// # Errors
+    /// As [`Diag::destroy`] and [`Diag::dump`]. Those before were closed all the same.
+    pub fn destroy_all(&mut self, sockets: &[Socket]) -> Result<Vec<Fate>, Error> {
+        let places: HashMap<Cookie, usize> =
+            sockets.iter().enumerate().map(|(place, socket)| (socket.cookie, place)).collect();
+        let mut fates: Vec<Option<Fate>> = vec![None; sockets.len()];
+        for (place, socket) in sockets.iter().enumerate() {
+            if fates.get(place).copied().flatten().is_some() {
+                continue;
+            }
+            let fate = loop {
+                let fate = self.destroy(socket)?;
+                // Closed before, it stands there still: a UDP socket that stays bound.
+                let in_the_way = match fate {
+                    Fate::Shadowed(Some(cookie)) => places
+                        .get(&cookie)
+                        .filter(|place| fates.get(**place).copied().flatten().is_none()),
+                    _ => None,
+                };
+                let Some((at, other)) = in_the_way.and_then(|at| Some((*at, sockets.get(*at)?)))
+                else {
+                    break fate;
+                };
+                let of_other = self.destroy(other)?;
+                if let Some(unsettled) = fates.get_mut(at) {
+                    *unsettled = Some(of_other);
+                }
+            };
+            if let Some(unsettled) = fates.get_mut(place) {
+                *unsettled = Some(fate);
+            }
+        }
+        let mut fates: Vec<Fate> =
+            fates.into_iter().map(|fate| fate.unwrap_or(Fate::Shadowed(None))).collect();
+        self.look_again(sockets, &mut fates)?;
+        Ok(fates)
+    }
+
+    /// Tells those that are shadowed from those that have gone.
+    fn look_again(&mut self, sockets: &[Socket], fates: &mut [Fate]) -> Result<(), Error> {
+        let mut living: HashMap<(Protocol, Family), Cookies> = HashMap::new();
+        for (socket, fate) in sockets.iter().zip(fates) {
+            if !matches!(fate, Fate::Shadowed(_)) {
+                continue;
+            }
+            let (protocol, family) = (socket.protocol, socket.family);
+            let living = match living.entry((protocol, family)) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(unknown) => {
+                    let states = States::ALL;
+                    let extensions = Extensions::NONE;
+                    let query = Query { family, protocol, states, extensions, program: None };
+                    let mut cookies = Cookies::default();
+                    // A pass that missed one would call it gone.
+                    self.dump_complete(&query, crate::PASSES, &mut cookies)?;
+                    unknown.insert(cookies)
+                }
+            };
+            if !living.0.contains(&socket.cookie) {
+                *fate = Fate::Gone;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The cookies of a dump.
+#[derive(Default)]
+struct Cookies(HashSet<Cookie>);
+
+impl Sockets for Cookies {
+    fn socket(&mut self, socket: &Socket) -> ControlFlow<()> {
+        self.0.insert(socket.cookie);
+        ControlFlow::Continue(())
+    }
+
+    fn restart(&mut self) {
+        self.0.clear();
+    }
+}

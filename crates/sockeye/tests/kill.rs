@@ -1,0 +1,227 @@
+//! Sockets closed by force: `sockeye kill` and `ss -K`.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use sockeye_lab::Namespace;
+use sockeye_lab::reuseport::{Group, Kind};
+
+const SOCKEYE: &str = env!("CARGO_BIN_EXE_sockeye");
+
+/// Runs sockeye with these arguments, apart by spaces.
+fn sockeye(namespace: &Namespace, line: &str) -> Output {
+    namespace.output(Command::new(SOCKEYE).args(line.split(' '))).unwrap()
+}
+
+#[track_caller]
+fn ended(output: &Output, status: i32) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (shown, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(status), "{shown}{said}");
+    (shown, said)
+}
+
+/// Connections to listeners at these addresses.
+struct Connections {
+    _listeners: Vec<TcpListener>,
+    clients: Vec<TcpStream>,
+    servers: Vec<TcpStream>,
+}
+
+fn connections(namespace: &Namespace, addresses: &[&str]) -> Connections {
+    let open = || {
+        let mut all =
+            Connections { _listeners: Vec::new(), clients: Vec::new(), servers: Vec::new() };
+        for address in addresses {
+            let listener = TcpListener::bind(address).unwrap();
+            let client = TcpStream::connect(address).unwrap();
+            all.servers.push(listener.accept().unwrap().0);
+            all.clients.push(client);
+            all._listeners.push(listener);
+        }
+        for stream in all.clients.iter().chain(&all.servers) {
+            stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        }
+        all
+    };
+    namespace.run(open).unwrap()
+}
+
+fn ends(stream: &TcpStream) -> (SocketAddr, SocketAddr) {
+    (stream.local_addr().unwrap(), stream.peer_addr().unwrap())
+}
+
+/// What a program finds of its connection.
+fn found(mut stream: &TcpStream) -> ErrorKind {
+    stream.read(&mut [0]).map_or_else(|error| error.kind(), |_| ErrorKind::UnexpectedEof)
+}
+
+#[test]
+fn those_that_match_are_closed_and_no_others() {
+    let namespace = Namespace::new("kill").unwrap();
+    let held = connections(&namespace, &["127.0.0.1:81", "[::1]:81", "127.0.0.1:82", "[::1]:82"]);
+    let [first, second, ..] = &held.clients[..] else { panic!() };
+    let expected: Vec<String> = [first, second]
+        .map(|client| {
+            let (local, peer) = ends(client);
+            format!("tcp {local} {peer} closed\n")
+        })
+        .into();
+
+    let (shown, said) = ended(&sockeye(&namespace, "kill --dry-run dport = :81"), 0);
+    assert_eq!(shown, expected.concat().replace(" closed", " would be closed"));
+    assert_eq!(said, "");
+    assert_eq!(found(first), ErrorKind::WouldBlock, "a dry run closes nothing");
+
+    let (shown, said) = ended(&sockeye(&namespace, "kill dport = :81"), 0);
+    assert_eq!((shown, said), (expected.concat(), String::new()));
+    assert_eq!(found(first), ErrorKind::ConnectionAborted);
+    assert_eq!(found(second), ErrorKind::ConnectionAborted);
+    for other in &held.clients[2..] {
+        assert_eq!(found(other), ErrorKind::WouldBlock);
+    }
+    // The listeners were spared.
+    assert!(namespace.run(|| TcpStream::connect("127.0.0.1:81").is_ok()).unwrap());
+    let (shown, _) = ended(&sockeye(&namespace, "kill dport = :4444"), 0);
+    assert_eq!(shown, "", "nothing matches");
+}
+
+#[test]
+fn without_a_filter_it_takes_all() {
+    let namespace = Namespace::new("kill").unwrap();
+    let held = connections(&namespace, &["127.0.0.1:81", "[::1]:82"]);
+    let (shown, said) = ended(&sockeye(&namespace, "kill"), 2);
+    assert!(shown.is_empty() && said.contains("--all"), "{said}");
+    let (_, said) = ended(&sockeye(&namespace, "kill --all dport = :81"), 2);
+    assert!(said.contains("leave out one"), "{said}");
+    let (_, said) = ended(&sockeye(&namespace, "kill --all --state open"), 2);
+    assert!(said.contains("open"), "{said}");
+    for stream in held.clients.iter().chain(&held.servers) {
+        assert_eq!(found(stream), ErrorKind::WouldBlock);
+    }
+    let (shown, _) = ended(&sockeye(&namespace, "kill --all -4 --json"), 0);
+    assert_eq!(shown.lines().count(), 2);
+    for line in shown.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        // The other end of a connection goes with it.
+        let answer = line["answer"].as_str().unwrap();
+        assert!(["closed", "gone"].contains(&answer) && line["family"] == "inet", "{line}");
+        assert!(line.get("errno").is_none() && line["rtt_us"].is_u64(), "{line}");
+    }
+    // Whichever end was closed, the other one was reset.
+    let closed = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset];
+    assert!(closed.contains(&found(&held.clients[0])));
+    assert_eq!(found(&held.clients[1]), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_connected_udp_socket() {
+    let namespace = Namespace::new("kill").unwrap();
+    let open = || {
+        let socket = UdpSocket::bind("127.0.0.1:500").unwrap();
+        socket.connect("127.0.0.1:501").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        socket
+    };
+    let socket = namespace.run(open).unwrap();
+    let (shown, _) = ended(&sockeye(&namespace, "kill -u dport = :501"), 0);
+    assert_eq!(shown, "udp 127.0.0.1:500 127.0.0.1:501 closed\n");
+    assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionAborted);
+}
+
+#[test]
+fn a_group_at_one_address_is_closed_whole_or_not_found() {
+    let namespace = Namespace::new("kill").unwrap();
+    let group = Group::start(&namespace, Kind::Tcp, 40, 0).unwrap();
+    let (shown, _) = ended(&sockeye(&namespace, "kill state listening"), 0);
+    assert_eq!(shown.matches(" closed\n").count(), group.sockets().len(), "{shown}");
+    let (shown, _) = ended(&sockeye(&namespace, "ss -Htln"), 0);
+    assert_eq!(shown, "");
+    // UDP sockets that are bound stay so, and in each other's way.
+    let group = Group::start(&namespace, Kind::Udp, 3, 0).unwrap();
+    let (shown, said) = ended(&sockeye(&namespace, "kill -u state unconnected"), 1);
+    assert_eq!(shown.matches(" closed\n").count(), 1, "{shown}");
+    assert_eq!(shown.matches("SO_REUSEPORT").count(), 2, "{shown}");
+    assert_eq!(said, "sockeye kill: 2 of 3 were not closed\n");
+    drop(group);
+}
+
+#[test]
+fn who_may_not_is_told_what_it_takes() {
+    let namespace = Namespace::new("kill").unwrap();
+    let held = connections(&namespace, &["127.0.0.1:81"]);
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("sockeye");
+    std::fs::copy(SOCKEYE, &copy).unwrap();
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(directory.path(), everybody).unwrap();
+    for line in ["kill dport = :81", "ss -K -tn"] {
+        let mut command = Command::new(&copy);
+        command.args(line.split(' ')).uid(65_534).gid(65_534);
+        let (shown, said) = ended(&namespace.output(&mut command).unwrap(), 1);
+        let both = format!("{shown}{said}");
+        assert!(both.contains("not closed: Operation not permitted"), "{both}");
+        assert!(both.contains("CAP_NET_ADMIN"), "{both}");
+    }
+    assert_eq!(found(&held.clients[0]), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn ss_prints_what_it_closed_as_ss_does() {
+    for flags in ["-Ktn", "-Ktna4", "-Ktln", "-KHtane", "-Ktn6 state established", "-Kun"] {
+        // The same twice, since neither leaves anything for the other.
+        let shown = ["ss", SOCKEYE].map(|program| {
+            let namespace = Namespace::new("kill").unwrap();
+            let open = || {
+                let udp = UdpSocket::bind("127.0.0.1:500").unwrap();
+                udp.connect("127.0.0.1:501").unwrap();
+                let listeners = ["127.0.0.1:81", "[::1]:82", "127.0.0.1:83"]
+                    .map(|address| TcpListener::bind(address).unwrap());
+                (udp, listeners)
+            };
+            let _held = namespace.run(open).unwrap();
+            let mut command = Command::new(program);
+            if program == SOCKEYE {
+                command.args(["ss", "--iproute2", "6.1"]);
+            }
+            let output = namespace.output(command.args(flags.split(' '))).unwrap();
+            assert!(output.status.success(), "{program} {flags}: {output:?}");
+            let left = namespace.output(Command::new("ss").args(["-Hta"])).unwrap();
+            // Inode numbers and cookies are each socket's own.
+            let text = String::from_utf8(output.stdout).unwrap();
+            let words = text.split(' ').filter(|w| !w.starts_with("ino:") && !w.starts_with("sk:"));
+            let text = words.collect::<Vec<_>>().join(" ");
+            // In which bucket a listener is, is each namespace's own, too.
+            [text, String::from_utf8(left.stdout).unwrap()].map(|text| {
+                let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+                rows.sort();
+                rows
+            })
+        });
+        let [theirs, ours] = shown;
+        assert_eq!(ours, theirs, "{flags}");
+    }
+}
+
+#[test]
+fn ss_closes_nothing_of_a_recording() {
+    let namespace = Namespace::new("kill").unwrap();
+    let held = connections(&namespace, &["127.0.0.1:81"]);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("recording");
+    let mut command = Command::new(SOCKEYE);
+    command.args(["ss", "-tan4", "-D"]).arg(&file);
+    ended(&namespace.output(&mut command).unwrap(), 0);
+    let mut command = Command::new(SOCKEYE);
+    command.args(["ss", "-Ktan"]).env("TCPDIAG_FILE", &file);
+    let (_, said) = ended(&namespace.output(&mut command).unwrap(), 1);
+    assert!(said.contains("TCPDIAG_FILE") && said.contains("nothing was closed"), "{said}");
+    assert_eq!(found(&held.clients[0]), ErrorKind::WouldBlock);
+    let mut command = Command::new(SOCKEYE);
+    let (_, said) = ended(&namespace.output(command.args(["ss", "-KE"])).unwrap(), 2);
+    assert!(said.contains("-K with -E"), "{said}");
+}
