@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use rustix::io::Errno;
-use sockeye_model::{Cookie, Family, Protocol, Socket, States};
+use sockeye_model::{Cookie, Family, Protocol, Socket, State, States};
 use sockeye_netlink::Receive;
 
 use crate::dump::Answer;
@@ -27,7 +27,8 @@ pub enum Fate {
     Closed,
     /// It was gone before.
     Gone,
-    /// It lives, but for its addresses the kernel finds another one, with this cookie if that is known.
+    /// It lives, but by its addresses the kernel finds another one (`SO_REUSEPORT`), with this cookie if
+    /// that is known; or none, as of a TCP socket that is bound, and neither connected nor listening.
     Shadowed(Option<Cookie>),
     /// The kernel refused, with this errno. EPERM: it needs CAP_NET_ADMIN. EOPNOTSUPP: it cannot close
     /// such sockets (`CONFIG_INET_DIAG_DESTROY`).
@@ -41,7 +42,8 @@ impl<R: Receive> Diag<R> {
     /// What is no answer of the kernel: [`Error::Dump`].
     pub fn destroy(&mut self, socket: &Socket) -> Result<Fate, Error> {
         self.fresh = false;
-        let identity = Identity::of(socket);
+        // Of a socket that was told without a cookie, too: none would mean any.
+        let identity = Identity { cookie: Some(socket.cookie), ..Identity::of(socket) };
         let query = identity.query(Extensions::NONE);
         match self.client.request(&query.destroy(identity.told_id())) {
             Ok(()) => Ok(Fate::Closed),
@@ -63,6 +65,10 @@ impl<R: Receive> Diag<R> {
             Answer::Socket(other) if other.cookie == socket.cookie => Fate::Shadowed(None),
             Answer::Socket(other) => Fate::Shadowed(Some(other.cookie)),
             Answer::Another => Fate::Shadowed(None),
+            // Bound alone, it is in no table that is looked up.
+            Answer::Nobody if socket.protocol == Protocol::TCP && socket.state == State::Close => {
+                Fate::Shadowed(None)
+            }
             Answer::Nobody => Fate::Gone,
         })
     }

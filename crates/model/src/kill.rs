@@ -12,7 +12,7 @@ pub enum KillAnswer {
     Closed,
     /// It was gone before.
     Gone,
-    /// It lives, and for its addresses the kernel finds another one.
+    /// It lives, and by its addresses the kernel finds another one, or none.
     Shadowed,
     /// The kernel refused.
     Refused,
@@ -65,7 +65,7 @@ impl Kill {
 
 fields! {
     Kill, Kill { answer, errno } => {
-        /// What became of the socket; shadowed is one that lives, but for whose addresses the kernel finds another (SO_REUSEPORT).
+        /// What became of the socket; shadowed is one that lives, but by whose addresses the kernel finds another (SO_REUSEPORT) or none (TCP sockets that are only bound).
         answer: KillAnswer = *answer, "", "SOCK_DESTROY", "4.5";
         /// Error number with which the kernel refused; absent where it did not.
         errno: Option<u32> = *errno, "", "SOCK_DESTROY", "4.5";

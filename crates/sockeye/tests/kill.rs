@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use rustix::net::SocketType;
 use sockeye_lab::Namespace;
 use sockeye_lab::reuseport::{Group, Kind};
 
@@ -148,6 +149,25 @@ fn a_group_at_one_address_is_closed_whole_or_not_found() {
     assert_eq!(shown.matches("SO_REUSEPORT").count(), 2, "{shown}");
     assert_eq!(said, "sockeye kill: 2 of 3 were not closed\n");
     drop(group);
+}
+
+#[test]
+fn a_tcp_socket_that_is_only_bound_is_not_called_gone() {
+    let namespace = Namespace::new("kill").unwrap();
+    let bind = || {
+        let socket =
+            rustix::net::socket(rustix::net::AddressFamily::INET, SocketType::STREAM, None)
+                .unwrap();
+        rustix::net::bind(&socket, &"127.0.0.1:85".parse::<SocketAddr>().unwrap()).unwrap();
+        socket
+    };
+    let held = namespace.run(bind).unwrap();
+    // Kernels before 6.8 do not tell it.
+    if !ended(&sockeye(&namespace, "ss -HtaB"), 0).0.is_empty() {
+        let (shown, _) = ended(&sockeye(&namespace, "kill -t state closed"), 1);
+        assert!(shown.starts_with("tcp 127.0.0.1:85 0.0.0.0:0 not closed: "), "{shown}");
+    }
+    drop(held);
 }
 
 #[test]

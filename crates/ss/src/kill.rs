@@ -98,9 +98,7 @@ impl<'a, P: Print> Condemned<'a, P> {
                     gone += 1;
                     continue;
                 }
-                Fate::Shadowed(_) => {
-                    "for these addresses the kernel finds another socket (SO_REUSEPORT)".to_owned()
-                }
+                Fate::Shadowed(_) => NOT_FOUND.to_owned(),
                 Fate::Refused(errno) => refusal(errno),
             };
             left += 1;
@@ -125,6 +123,10 @@ fn ends(socket: &Socket) -> (std::net::SocketAddr, std::net::SocketAddr) {
     let of = |end: &sockeye_model::Endpoint| std::net::SocketAddr::new(end.address, end.port);
     (of(&socket.local), of(&socket.peer))
 }
+
+/// Why a socket that lives was not closed, where the kernel did not find it.
+pub const NOT_FOUND: &str = "by its addresses the kernel finds another socket (SO_REUSEPORT), or none (a \
+                             TCP socket that is only bound)";
 
 /// Why the kernel refused to close a socket, and the way out.
 #[must_use]

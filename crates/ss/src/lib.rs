@@ -65,7 +65,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
 pub use environment::{Lookup, Screen};
-pub use kill::refusal;
+pub use kill::{NOT_FOUND, refusal};
 pub use version::Version;
 
 use sockeye_netns::{Choice, Places};

@@ -258,10 +258,7 @@ fn words(kill: Kill) -> String {
         (KillAnswer::WouldClose, _) => "would be closed".to_owned(),
         (KillAnswer::Closed, _) => "closed".to_owned(),
         (KillAnswer::Gone, _) => "gone before".to_owned(),
-        (KillAnswer::Shadowed, _) => {
-            "not closed: for these addresses the kernel finds another socket (SO_REUSEPORT)"
-                .to_owned()
-        }
+        (KillAnswer::Shadowed, _) => format!("not closed: {}", sockeye_ss::NOT_FOUND),
         (KillAnswer::Refused, Some(errno)) => {
             format!("not closed: {}", sockeye_ss::refusal(errno))
         }
