@@ -12,11 +12,12 @@ use sockeye_model::{Family, Protocol, Socket, States};
 use sockeye_netlink::scripted::{Reply, Scripted, done, error};
 use sockeye_netlink::{Datagram, NLM_F_DUMP_INTR, Receive, Request};
 
-const QUERY: Query = Query {
+const QUERY: Query<'static> = Query {
     family: Family::Inet,
     protocol: Protocol::TCP,
     states: States(1 << 1),
     extensions: Extensions::NONE,
+    program: None,
 };
 
 #[derive(Default)]

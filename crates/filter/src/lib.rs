@@ -100,14 +100,6 @@ pub struct Filter {
     ephemeral: (i64, i64),
 }
 
-/// Whether it reads otherwise in another network namespace: it names an interface, or asks for the
-/// ports that the kernel hands out.
-#[must_use]
-pub fn depends_on_namespace(&self) -> bool {
-    let is_local = |test: &Predicate| matches!(test.test, Test::Interface(_) | Test::Autobound);
-    self.expression.tests().any(is_local)
-}
-
 impl Filter {
     /// What it says.
     #[must_use]
@@ -133,6 +125,13 @@ impl Filter {
     #[must_use]
     pub fn states(&self) -> States {
         states_of(&self.expression, true)
+    }
+
+    /// Whether it reads otherwise in another network namespace: it names an interface, or asks for the
+    /// ports that the kernel hands out.
+    #[must_use]
+    pub fn depends_on_namespace(&self) -> bool {
+        self.tests(|test| matches!(test, Test::Interface(_) | Test::Autobound))
     }
 
     /// Whether any test is one of these.

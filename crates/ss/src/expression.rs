@@ -93,12 +93,7 @@ impl Written {
         place: &Place,
         options: &'o Options,
     ) -> Result<Cow<'o, Options>, ParseError> {
-        let is_local = |test: &Predicate| matches!(test.test, Test::Interface(_) | Test::Autobound);
-        let reads_alike = !options
-            .filter
-            .as_ref()
-            .is_some_and(|filter| filter.expression().tests().any(is_local));
-        if reads_alike {
+        if !options.filter.as_ref().is_some_and(Filter::depends_on_namespace) {
             return Ok(Cow::Borrowed(options));
         }
         self.names.enter(place);

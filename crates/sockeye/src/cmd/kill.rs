@@ -1,7 +1,7 @@
 //! `sockeye kill`: closes the sockets that match a filter by force, and says of each what became of it.
 //!
-//! All sockets are listed first, until two passes agree, and each is closed by its cookie: what has come
-//! to its addresses meanwhile is left alone.
+//! The sockets of a network namespace are listed first, until two passes agree, and each is closed by its
+//! cookie: what has come to its addresses meanwhile is left alone.
 
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
@@ -10,9 +10,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sockeye_diag::{Diag, Extensions, Fate, PASSES, Query, Sockets};
-use sockeye_filter::{Filter, Reading, Scope, Services, System, Text, states};
+use sockeye_filter::{Filter, NamesAt, Reading, Scope, Services, System, Text, states};
 use sockeye_json::Object;
-use sockeye_model::{Endpoint, Family, Kill, KillAnswer, Protocol, Socket, State, States};
+use sockeye_model::{Context, Endpoint, Family, Kill, KillAnswer, Protocol, Socket, State, States};
+use sockeye_netns::{Choice, Place, Places};
+
+use super::netns::{Namespaces, visit};
 
 /// What `sockeye kill` takes.
 #[derive(Debug, Args)]
@@ -42,6 +45,8 @@ pub(crate) struct Options {
     /// One JSON object a line (`sockeye schema kill` tells its fields)
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    namespaces: Namespaces,
     /// Which sockets, in the language of ss: `dst 10.0.0.0/8 and dport = :443`
     #[arg(value_name = "FILTER")]
     filter: Vec<std::ffi::OsString>,
@@ -67,8 +72,14 @@ const INCOMPLETE: u8 = 3;
 
 /// Closes sockets.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    let status = match filter(options) {
-        Ok((filter, states)) => close(options, filter.as_ref(), states),
+    let status = match Wish::of(options) {
+        Ok(wish) => match options.namespaces.choice().places() {
+            Ok(places) => close_all(options, &wish, &places),
+            Err(error) => {
+                say(&error);
+                FAILED
+            }
+        },
         Err(wrong) => {
             say(&wrong);
             USAGE
@@ -82,51 +93,67 @@ fn say(message: &dyn std::fmt::Display) {
     let _ = writeln!(io::stderr(), "sockeye kill: {message}");
 }
 
-/// What is to be closed; or what is wrong with how that was said.
-fn filter(options: &Options) -> Result<(Option<Filter>, States), String> {
-    let text = options
-        .filter
-        .iter()
-        .fold(Text::new(), |text, word| text.argument(word.as_encoded_bytes()));
-    let family = match (options.ipv4, options.ipv6) {
-        (true, false) => Some(sockeye_filter::AddressFamily::Inet),
-        (false, true) => Some(sockeye_filter::AddressFamily::Inet6),
-        _ => None,
-    };
-    let services = Services { tcp: options.tcp || !options.udp, udp: options.udp || !options.tcp };
-    let scope = Scope { family, services, ..Scope::new(Reading::Precedence) };
-    let filter = Filter::parse(&text, scope, &mut System::default()).map_err(|e| e.to_string())?;
-    match (&filter, options.all) {
-        (None, false) => {
-            return Err("no filter: say which sockets to close, or --all; --dry-run shows which \
-                        these are"
-                .to_owned());
+/// What is to be closed, as it was said.
+struct Wish {
+    text: Text,
+    scope: Scope,
+    /// By `--state`; none: as the filter says.
+    named: States,
+}
+
+impl Wish {
+    fn of(options: &Options) -> Result<Wish, String> {
+        let text = options
+            .filter
+            .iter()
+            .fold(Text::new(), |text, word| text.argument(word.as_encoded_bytes()));
+        let family = match (options.ipv4, options.ipv6) {
+            (true, false) => Some(sockeye_filter::AddressFamily::Inet),
+            (false, true) => Some(sockeye_filter::AddressFamily::Inet6),
+            _ => None,
+        };
+        let services =
+            Services { tcp: options.tcp || !options.udp, udp: options.udp || !options.tcp };
+        let scope = Scope { family, services, ..Scope::new(Reading::Precedence) };
+        let mut named = States::NONE;
+        for name in &options.state {
+            let states = states::named(name.as_bytes(), States::ALL);
+            named = named.with(states.ok_or_else(|| {
+                format!("--state {name:?} is no state; `sockeye ss --help` lists them")
+            })?);
         }
-        (Some(_), true) => {
-            return Err("a filter and --all: leave out one of them".to_owned());
+        let wish = Wish { text, scope, named };
+        // Whatever is wrong with it is wrong everywhere, but for the names of interfaces.
+        let filter = wish.filter(&mut NamesAt::new(System::default(), true))?;
+        match (filter, options.all) {
+            (None, false) => {
+                Err("no filter: say which sockets to close, or --all; --dry-run shows which \
+                                  these are"
+                    .to_owned())
+            }
+            (Some(_), true) => Err("a filter and --all: leave out one of them".to_owned()),
+            _ => Ok(wish),
         }
-        _ => {}
     }
-    let all = States::ALL;
-    let mut named = States::NONE;
-    for name in &options.state {
-        let states = states::named(name.as_bytes(), all);
-        named = named.with(states.ok_or_else(|| {
-            format!("--state {name:?} is no state; `sockeye ss --help` lists them")
-        })?);
+
+    fn filter(&self, names: &mut NamesAt) -> Result<Option<Filter>, String> {
+        Filter::parse(&self.text, self.scope, names).map_err(|error| error.to_string())
     }
-    let by_filter = filter.as_ref().map_or(all, Filter::states);
-    if !named.is_empty() {
-        return Ok((filter, States(named.0 & by_filter.0)));
-    }
-    let spared =
-        [State::Listen, State::Close, State::BoundInactive, State::TimeWait, State::SynRecv];
-    // A filter that holds in every state has named none.
-    if by_filter == all {
+
+    fn states(&self, filter: Option<&Filter>) -> States {
+        let by_filter = filter.map_or(States::ALL, Filter::states);
+        if !self.named.is_empty() {
+            return States(self.named.0 & by_filter.0);
+        }
+        // A filter that holds in every state has named none.
+        if by_filter != States::ALL {
+            return by_filter;
+        }
+        let spared =
+            [State::Listen, State::Close, State::BoundInactive, State::TimeWait, State::SynRecv];
         let spared = spared.into_iter().fold(States::NONE, |s, one| s.with(States::only(one)));
-        return Ok((filter, all.without(spared)));
+        States::ALL.without(spared)
     }
-    Ok((filter, by_filter))
 }
 
 /// The sockets that match.
@@ -149,10 +176,57 @@ impl Sockets for Matching<'_> {
     }
 }
 
-fn close(options: &Options, filter: Option<&Filter>, states: States) -> u8 {
+fn close_all(options: &Options, wish: &Wish, places: &Places) -> u8 {
+    let mut names = NamesAt::new(System::default(), places.len() > 1);
+    let (mut status, mut without) = (DONE, 0);
+    let visits = visit(
+        places,
+        |message| say(message),
+        |place| {
+            names.enter(place);
+            let came = match wish.filter(&mut names) {
+                Ok(filter) => close(options, filter.as_ref(), wish.states(filter.as_ref()), place),
+                Err(wrong) => {
+                    say(&wrong);
+                    USAGE
+                }
+            };
+            without += u64::from(names.lack_interface());
+            status = worse(status, came);
+        },
+    );
+    if visits.failed {
+        status = worse(status, FAILED);
+    }
+    if visits.incomplete {
+        status = worse(status, INCOMPLETE);
+    }
+    if without > 0 && without == visits.done {
+        say(&"the filter names an interface that is in none of the network namespaces");
+        status = worse(status, FAILED);
+    }
+    status
+}
+
+/// Of two exit statuses the one that tells more: a failure before what may be missing.
+fn worse(one: u8, other: u8) -> u8 {
+    let weight = |status| match status {
+        DONE => 0,
+        INCOMPLETE => 1,
+        FAILED => 2,
+        _ => 3,
+    };
+    if weight(other) > weight(one) { other } else { one }
+}
+
+fn close(options: &Options, filter: Option<&Filter>, states: States, place: &Place) -> u8 {
     let mut status = DONE;
-    let mut diag = match Diag::open() {
-        Ok(diag) => diag,
+    let mut diag = match place.run(Diag::open) {
+        Ok(Ok(diag)) => diag,
+        Ok(Err(error)) => {
+            say(&error);
+            return FAILED;
+        }
         Err(error) => {
             say(&error);
             return FAILED;
@@ -170,7 +244,7 @@ fn close(options: &Options, filter: Option<&Filter>, states: States) -> u8 {
                 continue;
             }
             let extensions = if options.json { Extensions::ALL } else { Extensions::NONE };
-            let query = Query { family, protocol, states, extensions };
+            let query = Query { family, protocol, states, extensions, program: None };
             matching.begin = matching.sockets.len();
             match diag.dump_complete(&query, PASSES, &mut matching) {
                 Ok(complete) if complete.agreed => {}
@@ -180,7 +254,7 @@ fn close(options: &Options, filter: Option<&Filter>, states: States) -> u8 {
                         "{what}: {passes} passes did not agree, sockets come and go: some that match \
                          may be missing"
                     ));
-                    status = status.max(INCOMPLETE);
+                    status = worse(status, INCOMPLETE);
                 }
                 Err(error) => {
                     say(&error);
@@ -208,7 +282,7 @@ fn close(options: &Options, filter: Option<&Filter>, states: States) -> u8 {
         say(&format_args!("{left} of {} were not closed", answers.len()));
         status = FAILED;
     }
-    match print(options, &matching.sockets, &answers) {
+    match print(options, place, &matching.sockets, &answers) {
         Ok(()) => status,
         // Who reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => status,
@@ -229,20 +303,29 @@ fn answer(fate: Fate) -> Kill {
     Kill { answer, errno }
 }
 
-fn print(options: &Options, sockets: &[Socket], answers: &[Kill]) -> io::Result<()> {
+fn print(options: &Options, place: &Place, sockets: &[Socket], answers: &[Kill]) -> io::Result<()> {
     let mut stdout = BufWriter::new(io::stdout().lock());
     let mut line = Vec::new();
+    let netns = place.name();
+    let netns_inode = place.id().map(|id| id.inode);
+    let context = Context { netns: netns.as_deref(), netns_inode, ..Context::default() };
+    let before = match &netns {
+        Some(name) if options.namespaces.choice() == Choice::All => {
+            format!("{} ", name.escape_ascii())
+        }
+        _ => String::new(),
+    };
     for (socket, kill) in sockets.iter().zip(answers) {
         line.clear();
         if options.json {
             let mut object = Object::open(&mut line);
-            object.part(socket).part(kill);
+            object.part(socket).part(&context).part(kill);
             object.close();
             line.push(b'\n');
         } else {
             let protocol = if socket.protocol == Protocol::UDP { "udp" } else { "tcp" };
             let (local, peer) = (address(&socket.local), address(&socket.peer));
-            writeln!(line, "{protocol} {local} {peer} {}", words(*kill))?;
+            writeln!(line, "{before}{protocol} {local} {peer} {}", words(*kill))?;
         }
         stdout.write_all(&line)?;
     }
