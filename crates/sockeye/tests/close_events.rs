@@ -256,3 +256,27 @@ fn it_ends_when_nobody_reads_any_longer() {
     watcher.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(said, "");
 }
+
+#[test]
+fn sockets_of_every_namespace_are_told_with_its_name() {
+    let namespaces = ["blue", "green"].map(|label| Namespace::new(label).unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    // Of namespaces that other tests have, nothing at this port.
+    let mut command = Command::new(SOCKEYE);
+    command.args(["ss", "-tE", "--json", "--all-netns", "sport = :7999"]);
+    into_files(&mut command, directory.path(), "ours");
+    let mut watcher = Watcher::start(&namespaces[0], &mut command);
+    wait_until(|| watcher.row(&namespaces[1]).is_some());
+    for namespace in &namespaces {
+        open_and_close(namespace);
+    }
+    let lines = || -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(directory.path().join("ours")).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    let of = |name: &str| lines().iter().filter(|line| line["netns"] == name).count();
+    wait_until(|| namespaces.iter().all(|namespace| of(namespace.name()) == 2));
+    watcher.signal(Signal::TERM);
+    assert!(watcher.ended().success());
+    assert!(lines().iter().all(|line| line["local_port"] == 7999));
+}

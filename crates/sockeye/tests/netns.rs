@@ -170,6 +170,77 @@ fn of_one_namespace_everything_is_its_own() {
     assert!(ss("-Ht").args(["--netns", &pid]).output().unwrap().status.success());
 }
 
+#[test]
+fn a_filter_reads_with_the_names_of_each_namespace() {
+    let (blue, here) = (Namespace::new("dev").unwrap(), Namespace::new("here").unwrap());
+    // The same index has another name here.
+    blue.ip("link add name r-blue0 index 77 type veth peer name r-blue1").unwrap();
+    here.ip("link add name r-here0 index 77 type veth peer name r-here1").unwrap();
+    let bound = |device: &'static str| {
+        move || {
+            let socket = std::net::UdpSocket::bind("0.0.0.0:5301").unwrap();
+            socket2::SockRef::from(&socket).bind_device(Some(device.as_bytes())).map(|()| socket)
+        }
+    };
+    let _held = (blue.run(bound("r-blue0")).unwrap(), here.run(bound("r-here0")).unwrap());
+    let run = |flags: &str, filter: &[&str]| here.output(ss(flags).args(filter)).unwrap();
+    let names = |output: &Output| -> Vec<String> {
+        lines(output).iter().map(|line| line["netns"].as_str().unwrap().to_owned()).collect()
+    };
+    let at = |name: &str| format!("-ua --json --netns {name}");
+    let all = run("-ua --json --all-netns", &["dev", "r-blue0"]);
+    is_whole(&all);
+    assert_eq!(names(&all), [blue.name()]);
+    assert_eq!(names(&run("-ua --json --all-netns", &["dev", "r-here0"])), [here.name()]);
+    assert_eq!(names(&run(&at(blue.name()), &["dev", "r-blue0"])), [blue.name()]);
+    assert_eq!(names(&run(&at(blue.name()), &["dev", "77"])), [blue.name()]);
+
+    let elsewhere = run(&at(blue.name()), &["dev", "r-here0"]);
+    assert_eq!(elsewhere.status.code(), Some(2));
+    assert!(said(&elsewhere).contains("no interface has this name"), "{}", said(&elsewhere));
+    let nowhere = run("-ua --json --all-netns", &["dev", "r-nowhere0"]);
+    assert_eq!((nowhere.status.code(), nowhere.stdout.len()), (Some(1), 0));
+    assert!(said(&nowhere).contains("in none of the network namespaces"), "{}", said(&nowhere));
+    let explained = run(&format!("--explain-filter --netns {}", blue.name()), &["dev", "r-blue0"]);
+    assert_eq!(explained.status.code(), Some(0), "{}", said(&explained));
+}
+
+#[test]
+fn sockets_are_closed_in_the_namespace_chosen() {
+    let namespaces = [0, 1].map(|_| Namespace::new("kill").unwrap());
+    let connect = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (listener.accept().unwrap().0, client, listener)
+    };
+    let _held = [0, 1].map(|index: usize| namespaces[index].run(connect).unwrap());
+    let [first, second] = [0, 1].map(|index: usize| namespaces[index].name());
+    let kill = |args: &[&str]| {
+        let output = Command::new(SOCKEYE).arg("kill").args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        output
+    };
+    let established =
+        |name: &str| lines(&ss("-t --json --netns").arg(name).output().unwrap()).len();
+    // Nothing is closed: namespaces of others are among them.
+    let shown = kill(&["-t", "--all-netns", "--dry-run", "--json", "src 127.0.0.1"]);
+    let shown = lines(&shown);
+    for name in [first, second] {
+        assert_eq!(shown.iter().filter(|line| line["netns"] == name).count(), 2);
+        assert_eq!(established(name), 2);
+    }
+    let text = kill(&["-t", "--all-netns", "-n", "src 127.0.0.1"]).stdout;
+    assert!(String::from_utf8(text).unwrap().contains(&format!("{first} tcp 127.0.0.1:")));
+    let closed = lines(&kill(&["-t", "--netns", first, "--json", "src 127.0.0.1"]));
+    assert_eq!(closed.len(), 2);
+    assert!(closed.iter().all(|line| line["netns"] == first), "{closed:?}");
+    assert_eq!((established(first), established(second)), (0, 2));
+    let output = ss("-tK --json --netns").args([second, "src 127.0.0.1"]).output().unwrap();
+    // The other end goes with the first, and that is said.
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!((lines(&output).is_empty(), established(second)), (false, 0));
+}
+
 /// They are looked for once, after the few sockets of all namespaces; each row keeps the names of its
 /// own.
 #[test]
