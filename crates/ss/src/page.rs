@@ -33,6 +33,25 @@ impl Slot {
     }
 }
 
+/// How a visible column's cells are laid out anew.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Move {
+    index: usize,
+    from: Slot,
+    to: Slot,
+}
+
+impl Move {
+    /// What takes the cells of the columns that are shown from one layout to another.
+    pub(crate) fn all(from: &Slots, to: &Slots, shown: &[bool; COUNT]) -> Vec<Move> {
+        let columns = from.iter().zip(to).zip(shown).enumerate();
+        columns
+            .filter(|(_, (_, shown))| **shown)
+            .map(|(index, ((from, to), _))| Move { index, from: *from, to: *to })
+            .collect()
+    }
+}
+
 /// A page is written when it has this many bytes.
 const FULL: usize = 1 << 16;
 /// Bytes that are copied at once.
@@ -84,65 +103,49 @@ pub(crate) struct Page {
 impl Page {
     /// Appends the row that `text` begins with, with its cells in other slots, and gives the text behind
     /// it.
-    pub(crate) fn row<'t>(
-        &mut self,
-        row: &Lengths,
-        from: &Slots,
-        to: &Slots,
-        text: &'t [u8],
-    ) -> &'t [u8] {
-        let (text, gap) = self.cells(row, COUNT, from, to, text);
+    pub(crate) fn row<'t>(&mut self, row: &Lengths, moves: &[Move], text: &'t [u8]) -> &'t [u8] {
+        let (text, gap) = self.cells(row, moves, text);
         self.end_row(gap);
         // The end of the line.
         text.get(1..).unwrap_or_default()
     }
 
-    /// Appends the row that the text is, which has been closed only up to the cell of column `open`.
-    pub(crate) fn open_row(
-        &mut self,
-        row: &Lengths,
-        open: usize,
-        from: &Slots,
-        to: &Slots,
-        text: &[u8],
-    ) {
-        let (text, gap) = self.cells(row, open, from, to, text);
-        let (Some(from), Some(to), Some(len)) = (from.get(open), to.get(open), row.get(open))
-        else {
-            return self.end_row(gap);
-        };
-        let text = text.get(usize::from(from.apart)..).unwrap_or_default();
-        let len = usize::from(*len);
-        let (before, behind) = to.around(len);
-        self.end = self.cell(self.end, gap + before, len, text);
-        self.end_row(behind);
+    /// Appends the row that the text is, in which the cell of column `open` is the last, and not closed.
+    pub(crate) fn open_row(&mut self, row: &Lengths, open: usize, moves: &[Move], text: &[u8]) {
+        let count = moves.iter().take_while(|column| column.index < open).count();
+        let (closed, rest) = moves.split_at_checked(count).unwrap_or_default();
+        let (text, gap) = self.cells(row, closed, text);
+        match rest.first() {
+            Some(column) if column.index == open => {
+                let text = text.get(usize::from(column.from.apart)..).unwrap_or_default();
+                let len = row.get(open).map_or(0, |len| usize::from(*len));
+                let (before, behind) = column.to.around(len);
+                self.end = self.cell(self.end, gap + before, len, text);
+                self.end_row(behind);
+            }
+            _ => self.end_row(gap),
+        }
     }
 
-    /// Appends the first `count` cells. Gives the text behind them, and the spaces that are to follow.
+    /// Appends cells. Gives the text behind them, and the spaces that are to follow.
     #[inline]
     fn cells<'t>(
         &mut self,
         row: &Lengths,
-        count: usize,
-        from: &Slots,
-        to: &Slots,
+        moves: &[Move],
         mut text: &'t [u8],
     ) -> (&'t [u8], usize) {
         // Held in a register until the row ends.
         let mut end = self.end;
         let mut gap = 0;
-        for ((len, from), to) in row.iter().zip(from).zip(to).take(count) {
-            let len = usize::from(*len);
+        for Move { index, from, to } in moves {
+            let len = row.get(*index).map_or(0, |len| usize::from(*len));
             let (skipped, skipped_behind) = from.around(len);
             let (before, behind) = to.around(len);
             text = text.get(skipped..).unwrap_or_default();
-            gap += before;
-            if len > 0 {
-                end = self.cell(end, gap, len, text);
-                gap = 0;
-            }
+            end = self.cell(end, gap + before, len, text);
             text = text.get(len + skipped_behind..).unwrap_or_default();
-            gap += behind;
+            gap = behind;
         }
         self.end = end;
         (text, gap)
@@ -260,15 +263,16 @@ mod tests {
             open in 0..COUNT,
         ) {
             let (mut page, mut written, mut expected) = (Page::default(), Vec::new(), String::new());
+            let moves = Move::all(&from, &to, &[true; COUNT]);
             for row in &rows {
                 let mut text = laid_out(row, &from, COUNT) + "\nBEHIND";
-                prop_assert_eq!(page.row(row, &from, &to, text.as_bytes()), b"BEHIND");
+                prop_assert_eq!(page.row(row, &moves, text.as_bytes()), b"BEHIND");
                 expected += &(laid_out(row, &to, COUNT) + "\n");
                 // Of the open row, the open cell is not padded yet.
                 text = laid_out(row, &from, open);
                 text.push_str(if from[open].apart { " " } else { "" });
                 text.push_str(&cell(open, row[open]));
-                page.open_row(row, open, &from, &to, text.as_bytes());
+                page.open_row(row, open, &moves, text.as_bytes());
                 expected += &(laid_out(row, &to, open + 1) + "\n");
                 page.write_full(&mut written).unwrap();
             }
@@ -282,9 +286,10 @@ mod tests {
         let mut row = [0; COUNT];
         row[0] = 60_000;
         let slots = [Slot::default(); COUNT];
+        let moves = Move::all(&slots, &slots, &[true; COUNT]);
         let (mut page, mut written) = (Page::default(), Vec::new());
         for lengths in [0, 120_002, 120_002] {
-            page.row(&row, &slots, &slots, &[b'x'; 60_001]);
+            page.row(&row, &moves, &[b'x'; 60_001]);
             page.write_full(&mut written).unwrap();
             assert_eq!(written.len(), lengths);
         }
