@@ -4,11 +4,10 @@
 //! where that happens: the longest length of a column outlives the writing, and a cell still open when
 //! the writing begins is not counted in it. A cell is cut at 65535 bytes.
 //!
-//! So the widths are not known before. But once a few thousand rows have been written, they seldom grow,
-//! and from then on a cell is padded at once, to the widths that are known so far. The lengths of the cells
-//! are kept, and how they were padded; rows that turn out to have been padded otherwise than they should
-//! are laid out anew when they are written. So are the first rows, and on a screen, where a width depends
-//! on all others, all of them.
+//! So the widths are not known before. But they seldom grow, and a cell is padded at once to the widths
+//! that are known so far. The lengths of the cells are kept, and how they were padded; rows that turn out
+//! to have been padded otherwise than they should are laid out anew when they are written. On a screen,
+//! where a width depends on all others, all rows are.
 //!
 //! Memory stays near 5 MiB whatever the number of rows, or 6 where there is much padding.
 
@@ -405,7 +404,7 @@ impl<W: Write> Columns<W> {
         self.rows.clear();
         self.earlier.clear();
         self.chunks = Chunks::default();
-        self.padded = self.written > 0 && self.screen.is_none();
+        self.padded = self.screen.is_none();
         self.choose_slots();
         self.begin_row();
     }
@@ -614,8 +613,6 @@ mod tests {
             .collect();
         for count in 1..=rows.len() {
             let mut columns = columns(NEW, None);
-            columns.padded = true;
-            columns.choose_slots();
             for (address, details) in &rows[..count] {
                 row(&mut columns, address.as_bytes(), details.as_bytes());
             }
@@ -639,8 +636,6 @@ mod tests {
         ) {
             let version = if new { NEW } else { Version::V6_1 };
             let mut there = columns(version, screen);
-            there.padded = screen.is_none();
-            there.choose_slots();
             let mut mark = there.mark();
             let (mut kept, mut kept_at_mark) = (Vec::new(), 0);
             for (address, details, step) in steps {
@@ -657,6 +652,8 @@ mod tests {
             }
             // All of them laid out at the end, and none of them gone back on.
             let mut late = columns(version, screen);
+            late.padded = false;
+            late.choose_slots();
             for (address, details) in &kept {
                 row(&mut late, address.as_bytes(), details.as_bytes());
             }
@@ -671,8 +668,6 @@ mod tests {
     #[test]
     fn much_padding_does_not_take_much_memory() {
         let mut columns = columns(NEW, None);
-        columns.padded = true;
-        columns.choose_slots();
         let mut rows = vec![("a".repeat(60_000), "d".repeat(500))];
         rows.extend((0..2000).map(|number| (format!("{number}:"), " details".to_owned())));
         for (address, details) in &rows {
