@@ -14,6 +14,7 @@
 use std::io::{self, Write};
 
 use crate::chunks::Chunks;
+use crate::layout::{Grid, Hidden, Layouts, layouts};
 use crate::line::Text;
 use crate::page::{Lengths, Move, Page, Slot, Slots, pad, spaces};
 use crate::version::Version;
@@ -40,34 +41,11 @@ pub(crate) enum Column {
 pub(crate) const COUNT: usize = 11;
 
 /// The last column.
-const LAST: usize = COUNT - 1;
+pub(crate) const LAST: usize = COUNT - 1;
 
 /// Cells are padded at once as long as the text is shorter, bytes. It stays below with five chunks of cells,
 /// unless there is much padding.
 const PADDED: usize = 6 << 20;
-
-/// One column's looks and widths.
-#[derive(Debug, Clone)]
-struct Layout {
-    header: &'static [u8],
-    /// A space before the cell, unless it begins the row.
-    apart: bool,
-    right_aligned: bool,
-    hidden: bool,
-    /// The longest cell so far, bytes.
-    longest: usize,
-    /// How cells are laid out for now.
-    slot: Slot,
-}
-
-/// Which columns are hidden.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Hidden {
-    pub(crate) netid: bool,
-    pub(crate) state: bool,
-    pub(crate) queues: bool,
-    pub(crate) process: bool,
-}
 
 /// A place between two rows, to which the columns can be set back.
 #[derive(Debug, Clone)]
@@ -98,11 +76,8 @@ struct Earlier {
 #[derive(Debug)]
 pub(crate) struct Columns<W> {
     out: W,
-    layout: [Layout; COUNT],
-    /// Columns of the screen; `None` for a compact layout.
-    screen: Option<u32>,
-    /// In a compact layout, cells of this column are not padded.
-    unpadded: Option<usize>,
+    layout: Layouts,
+    grid: Grid,
     /// Where the details are printed.
     details: usize,
     /// Which columns are not hidden.
@@ -134,38 +109,12 @@ pub(crate) struct Columns<W> {
 impl<W: Write> Columns<W> {
     /// Columns that are written to `out`. `screen` is its width, `None` for a compact layout.
     pub(crate) fn new(out: W, version: Version, hidden: Hidden, screen: Option<u32>) -> Self {
-        let column = |header: &'static str, apart, right_aligned, hidden| Layout {
-            header: header.as_bytes(),
-            apart,
-            right_aligned,
-            hidden,
-            longest: 0,
-            slot: Slot::default(),
-        };
-        // 6.1 prints the details under that header; the column behind them is always empty.
-        let process_apart = version.has_process_column();
-        let layout = [
-            column("Netns", false, false, true),
-            column("Netid", true, false, hidden.netid),
-            column("State", true, false, hidden.state),
-            column("Recv-Q", true, false, hidden.queues),
-            column("Send-Q", true, false, hidden.queues),
-            column("Local Address:", true, true, false),
-            column("Port", false, false, false),
-            column("Peer Address:", true, true, false),
-            column("Port", false, false, false),
-            column("Process", false, false, process_apart && hidden.process),
-            column("", false, false, false),
-        ];
-        let details = if process_apart { LAST } else { LAST - 1 };
-        let before_details = || layout.iter().take(details).rposition(|column| !column.hidden);
-        let unpadded = if process_apart { before_details() } else { None };
+        let (layout, grid, details) = layouts(version, hidden, screen);
         let shown = layout.each_ref().map(|column| !column.hidden);
         let mut columns = Columns {
             out,
             layout,
-            screen,
-            unpadded,
+            grid,
             details,
             shown,
             first: Column::Netid as usize,
@@ -404,7 +353,7 @@ impl<W: Write> Columns<W> {
         self.rows.clear();
         self.earlier.clear();
         self.chunks = Chunks::default();
-        self.padded = self.screen.is_none();
+        self.padded = self.grid.is_compact();
         self.choose_slots();
         self.begin_row();
     }
@@ -429,8 +378,7 @@ impl<W: Write> Columns<W> {
 
     fn write_rows(&mut self) -> io::Result<()> {
         let slots = self.slots();
-        let widths = self.widths();
-        let chosen = self.slots_of(&widths);
+        let chosen = self.grid.slots(&self.layout);
         let mut page = Page::default();
         let (mut rows, mut text) = (self.rows.as_slice(), self.text.as_slice());
         let (mut number, mut at) = (0, 0);
@@ -460,84 +408,10 @@ impl<W: Write> Columns<W> {
     /// Chooses how cells are laid out from now on.
     fn choose_slots(&mut self) {
         let slots =
-            if self.padded { self.slots_of(&self.widths()) } else { [Slot::default(); COUNT] };
+            if self.padded { self.grid.slots(&self.layout) } else { [Slot::default(); COUNT] };
         for (column, slot) in self.layout.iter_mut().zip(slots) {
             column.slot = slot;
         }
-    }
-
-    /// How cells are laid out in columns of these widths.
-    fn slots_of(&self, widths: &[usize; COUNT]) -> Slots {
-        let mut slots = [Slot::default(); COUNT];
-        let mut first = true;
-        for (index, column) in self.layout.iter().enumerate() {
-            if column.hidden {
-                continue;
-            }
-            if let (Some(slot), Some(width)) = (slots.get_mut(index), widths.get(index)) {
-                let apart = column.apart && !first;
-                let padded =
-                    column.right_aligned || self.screen.is_some() || self.unpadded != Some(index);
-                // At most the screen's, or 65536.
-                let room = width.saturating_sub(usize::from(apart)) as u32;
-                *slot = Slot {
-                    apart,
-                    room: if padded { room } else { 0 },
-                    right_aligned: column.right_aligned,
-                };
-            }
-            first = false;
-        }
-        slots
-    }
-
-    /// Widths from the longest cells, the spaces before them included; 0: no padding. On a screen, columns
-    /// that do not fit on one line are broken into as few lines as possible, and the space left on each
-    /// is spread over its columns.
-    fn widths(&self) -> [usize; COUNT] {
-        let screen = self.screen.map_or(i32::MAX as usize, |columns| columns as usize);
-        let mut widths = [0; COUNT];
-        let mut first = true;
-        for (width, column) in widths.iter_mut().zip(&self.layout) {
-            if !column.hidden {
-                let before = usize::from(!first && column.longest > 0 && column.apart);
-                *width = (column.longest + before).min(screen);
-                first &= *width == 0;
-            }
-        }
-        if self.screen.is_some() {
-            spread(&mut widths, screen);
-        }
-        widths
-    }
-}
-
-fn spread(widths: &mut [usize; COUNT], screen: usize) {
-    let mut shown: Vec<&mut usize> = widths.iter_mut().filter(|width| **width > 0).collect();
-    let mut line = shown.as_mut_slice();
-    while !line.is_empty() {
-        let mut len = 0;
-        let fitting = line
-            .iter()
-            .take_while(|width| {
-                len += ***width;
-                len <= screen
-            })
-            .count()
-            // A column is no wider than the screen.
-            .max(1);
-        let (now, later) = line.split_at_mut(fitting.min(line.len()));
-        let used: usize = now.iter().map(|width| **width).sum();
-        let left = screen.saturating_sub(used);
-        let (each, mut odd) = (left / now.len(), left % now.len());
-        for width in now.iter_mut().rev() {
-            **width += each;
-            if odd > 0 {
-                **width += 1;
-                odd -= 1;
-            }
-        }
-        line = later;
     }
 }
 
@@ -757,25 +631,5 @@ mod tests {
             assert!(rows[1].starts_with(&format!("a     {}ESTAB ", netid("tcp  "))), "{rows:?}");
             assert!(rows[2].starts_with(&format!("blue  {}ESTAB ", netid("tcp  "))), "{rows:?}");
         }
-    }
-
-    #[test]
-    fn space_on_a_screen_is_spread_from_the_right() {
-        let mut columns = columns(NEW, Some(40));
-        row(&mut columns, b"a:", b"");
-        row(&mut columns, b"a:", b"");
-        let widths = columns.widths();
-        // 17 columns of text and 23 to spare: three for each of seven, one more for the last two.
-        assert_eq!(widths, [0, 0, 8, 5, 5, 6, 4, 7, 5, 0, 0]);
-        assert_eq!(widths.iter().sum::<usize>(), 40);
-    }
-
-    #[test]
-    fn columns_that_do_not_fit_go_to_the_next_line() {
-        let mut columns = columns(NEW, Some(10));
-        row(&mut columns, b"a:", b"");
-        row(&mut columns, b"a:", b"");
-        let widths = columns.widths();
-        assert_eq!(widths, [0, 0, 5, 2, 3, 3, 1, 4, 2, 0, 0]);
     }
 }

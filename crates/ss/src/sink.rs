@@ -92,9 +92,10 @@ impl<P: Print> Sockets for Sink<'_, P> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::columns::{Columns, Hidden};
+    use crate::columns::Columns;
     use crate::escape::Escape;
     use crate::inet::{Rows, Shown};
+    use crate::layout::Hidden;
     use crate::resolve::Names;
     use crate::tcp::{Scratch, Style};
     use crate::users::Users;
