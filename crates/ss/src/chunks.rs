@@ -7,8 +7,7 @@
 //! - a cell that does not fit moves to a new chunk whole, unless it is the first of its chunk; it
 //!   fits when it is *shorter* than the room left.
 
-use crate::columns::COUNT;
-use crate::page::Lengths;
+use crate::layout::{COUNT, Lengths};
 
 /// The account of one filling of the chain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

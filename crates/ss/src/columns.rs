@@ -14,34 +14,10 @@
 use std::io::{self, Write};
 
 use crate::chunks::Chunks;
-use crate::layout::{Grid, Hidden, Layouts, layouts};
+use crate::layout::{COUNT, Column, Grid, Hidden, LAST, Layouts, Lengths, Slot, Slots, layouts};
 use crate::line::Text;
-use crate::page::{Lengths, Move, Page, Slot, Slots, pad, spaces};
+use crate::page::{Move, Page, pad, spaces};
 use crate::version::Version;
-
-/// A column, in `ss`'s order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Column {
-    /// The namespace; not to be entered where it is hidden, since rows then begin behind it.
-    Netns,
-    Netid,
-    State,
-    RecvQ,
-    SendQ,
-    LocalAddress,
-    LocalPort,
-    PeerAddress,
-    PeerPort,
-    /// Who holds the socket.
-    Process,
-    /// Everything else that is told of a socket. In 6.1, it follows in the same column.
-    Details,
-}
-
-pub(crate) const COUNT: usize = 11;
-
-/// The last column.
-pub(crate) const LAST: usize = COUNT - 1;
 
 /// Cells are padded at once as long as the text is shorter, bytes. It stays below with five chunks of cells,
 /// unless there is much padding.

@@ -7,7 +7,8 @@ use std::num::NonZeroU32;
 use sockeye_model::{Endpoint, Owner, Protocol, SockOpt, Socket, Timer, TimerKind};
 
 use crate::address::ipv4_colon;
-use crate::columns::{Column, Columns};
+use crate::columns::Columns;
+use crate::layout::Column;
 use crate::number;
 use crate::resolve::Names;
 use crate::states;

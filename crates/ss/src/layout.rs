@@ -1,8 +1,56 @@
 //! What the columns look like, and how wide they are.
 
-use crate::columns::{COUNT, LAST};
-use crate::page::{Slot, Slots};
 use crate::version::Version;
+
+/// A column, in `ss`'s order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Column {
+    /// The namespace; not to be entered where it is hidden, since rows then begin behind it.
+    Netns,
+    Netid,
+    State,
+    RecvQ,
+    SendQ,
+    LocalAddress,
+    LocalPort,
+    PeerAddress,
+    PeerPort,
+    /// Who holds the socket.
+    Process,
+    /// Everything else that is told of a socket. In 6.1, it follows in the same column.
+    Details,
+}
+
+pub(crate) const COUNT: usize = 11;
+
+/// The last column.
+pub(crate) const LAST: usize = COUNT - 1;
+
+/// Lengths of a row's cells, bytes; 0 for a hidden column.
+pub(crate) type Lengths = [u16; COUNT];
+
+/// How a cell is laid out. By default, nothing is around it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// There is a space before it.
+    pub(crate) apart: bool,
+    /// What it is padded to, behind that space.
+    pub(crate) room: u32,
+    /// The padding stands before it.
+    pub(crate) right_aligned: bool,
+}
+
+pub(crate) type Slots = [Slot; COUNT];
+
+impl Slot {
+    /// Spaces before and behind a cell of this length.
+    #[inline(always)]
+    pub(crate) fn around(&self, len: usize) -> (usize, usize) {
+        let padding = (self.room as usize).saturating_sub(len);
+        let apart = usize::from(self.apart);
+        if self.right_aligned { (apart + padding, 0) } else { (apart, padding) }
+    }
+}
 
 /// One column's looks and widths.
 #[derive(Debug, Clone)]

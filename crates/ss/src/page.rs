@@ -5,33 +5,7 @@
 
 use std::io::{self, Write};
 
-use crate::columns::COUNT;
-
-/// Lengths of a row's cells, bytes; 0 for a hidden column.
-pub(crate) type Lengths = [u16; COUNT];
-
-/// How a cell is laid out. By default, nothing is around it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Slot {
-    /// There is a space before it.
-    pub(crate) apart: bool,
-    /// What it is padded to, behind that space.
-    pub(crate) room: u32,
-    /// The padding stands before it.
-    pub(crate) right_aligned: bool,
-}
-
-pub(crate) type Slots = [Slot; COUNT];
-
-impl Slot {
-    /// Spaces before and behind a cell of this length.
-    #[inline(always)]
-    fn around(&self, len: usize) -> (usize, usize) {
-        let padding = (self.room as usize).saturating_sub(len);
-        let apart = usize::from(self.apart);
-        if self.right_aligned { (apart + padding, 0) } else { (apart, padding) }
-    }
-}
+use crate::layout::{COUNT, Lengths, Slot, Slots};
 
 /// How a visible column's cells are laid out anew.
 #[derive(Debug, Clone, Copy)]

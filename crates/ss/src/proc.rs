@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use sockeye_diag::procnet::{Line, TcpTail, USER_HZ};
 use sockeye_model::{Owner, Protocol};
 
-use crate::columns::Column;
 use crate::inet::{Rows, identity, timer};
+use crate::layout::Column;
 use crate::line;
 use crate::number;
 use crate::tcp;
