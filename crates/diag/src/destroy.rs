@@ -73,27 +73,51 @@ impl<R: Receive> Diag<R> {
         })
     }
 
-    /// Closes sockets that were told by dumps, and says of each what became of it, in their order. One in
-    /// whose way another of them stands is closed behind that one. For what could not be found the
-    /// kernel's table is read again.
+    /// Closes sockets that were told by dumps. `told` gets the place of each among them, and what became of
+    /// it, as soon as that is known; its `Break` ends the work before the next request. One in whose way
+    /// another of them stands is closed behind that one. For what could not be found the kernel's table is
+    /// read again in the end, so that is told last.
     ///
     /// # Errors
-    /// As [`Diag::destroy`] and [`Diag::dump`]. Those before were closed all the same.
-    pub fn destroy_all(&mut self, sockets: &[Socket]) -> Result<Vec<Fate>, Error> {
+    /// As [`Diag::destroy`] and [`Diag::dump`]. What was asked for until then has been told: of the others
+    /// nothing was asked.
+    pub fn destroy_all(
+        &mut self,
+        sockets: &[Socket],
+        mut told: impl FnMut(usize, Fate) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let mut settled = Settled { done: vec![false; sockets.len()], shadowed: Vec::new() };
+        let mut ended = self.destroy_each(sockets, &mut settled, &mut told);
+        if let Ok(ControlFlow::Continue(())) = ended {
+            let again = self.look_again(sockets, &mut settled.shadowed);
+            ended = again.map(ControlFlow::Continue);
+        }
+        for (place, fate) in settled.shadowed {
+            // They have been asked for: nothing is left to be ended.
+            let _ = told(place, fate);
+        }
+        ended.map(|_| ())
+    }
+
+    fn destroy_each(
+        &mut self,
+        sockets: &[Socket],
+        settled: &mut Settled,
+        told: &mut impl FnMut(usize, Fate) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Error> {
         let places: HashMap<Cookie, usize> =
             sockets.iter().enumerate().map(|(place, socket)| (socket.cookie, place)).collect();
-        let mut fates: Vec<Option<Fate>> = vec![None; sockets.len()];
         for (place, socket) in sockets.iter().enumerate() {
-            if fates.get(place).copied().flatten().is_some() {
+            if settled.has(place) {
                 continue;
             }
             let fate = loop {
                 let fate = self.destroy(socket)?;
                 // Closed before, it stands there still: a UDP socket that stays bound.
                 let in_the_way = match fate {
-                    Fate::Shadowed(Some(cookie)) => places
-                        .get(&cookie)
-                        .filter(|place| fates.get(**place).copied().flatten().is_none()),
+                    Fate::Shadowed(Some(cookie)) => {
+                        places.get(&cookie).filter(|place| !settled.has(**place))
+                    }
                     _ => None,
                 };
                 let Some((at, other)) = in_the_way.and_then(|at| Some((*at, sockets.get(*at)?)))
@@ -101,27 +125,26 @@ impl<R: Receive> Diag<R> {
                     break fate;
                 };
                 let of_other = self.destroy(other)?;
-                if let Some(unsettled) = fates.get_mut(at) {
-                    *unsettled = Some(of_other);
+                if settled.settle(at, of_other, told).is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
             };
-            if let Some(unsettled) = fates.get_mut(place) {
-                *unsettled = Some(fate);
+            if settled.settle(place, fate, told).is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
-        let mut fates: Vec<Fate> =
-            fates.into_iter().map(|fate| fate.unwrap_or(Fate::Shadowed(None))).collect();
-        self.look_again(sockets, &mut fates)?;
-        Ok(fates)
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Tells those that are shadowed from those that have gone.
-    fn look_again(&mut self, sockets: &[Socket], fates: &mut [Fate]) -> Result<(), Error> {
+    fn look_again(
+        &mut self,
+        sockets: &[Socket],
+        shadowed: &mut [(usize, Fate)],
+    ) -> Result<(), Error> {
         let mut living: HashMap<(Protocol, Family), Cookies> = HashMap::new();
-        for (socket, fate) in sockets.iter().zip(fates) {
-            if !matches!(fate, Fate::Shadowed(_)) {
-                continue;
-            }
+        for (place, fate) in shadowed {
+            let Some(socket) = sockets.get(*place) else { continue };
             let (protocol, family) = (socket.protocol, socket.family);
             let living = match living.entry((protocol, family)) {
                 std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
@@ -140,6 +163,39 @@ impl<R: Receive> Diag<R> {
             }
         }
         Ok(())
+    }
+}
+
+/// What has become of sockets so far.
+struct Settled {
+    /// By place: it was asked for.
+    done: Vec<bool>,
+    /// Those that are to be looked for again.
+    shadowed: Vec<(usize, Fate)>,
+}
+
+impl Settled {
+    fn has(&self, place: usize) -> bool {
+        self.done.get(place).copied().unwrap_or(true)
+    }
+
+    /// Notes what became of one, and tells it if that is sure.
+    fn settle(
+        &mut self,
+        place: usize,
+        fate: Fate,
+        told: &mut impl FnMut(usize, Fate) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if let Some(done) = self.done.get_mut(place) {
+            *done = true;
+        }
+        match fate {
+            Fate::Shadowed(_) => {
+                self.shadowed.push((place, fate));
+                ControlFlow::Continue(())
+            }
+            fate => told(place, fate),
+        }
     }
 }
 

@@ -106,6 +106,23 @@ impl Namespace {
         self.run(|| command.output())?.map_err(|error| failed(described(command), error))
     }
 
+    /// [`Namespace::output`] of a program that was copied just now: it cannot be run while a child that
+    /// another thread starts still has the copy open for writing, and is tried again then.
+    ///
+    /// # Errors
+    /// As [`Namespace::output`]; the copy stays busy.
+    pub fn output_of_copy(&self, command: &mut Command) -> io::Result<Output> {
+        for _ in 0..1000 {
+            match self.output(command) {
+                Err(error) if error.to_string().contains("Text file busy") => {
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+                ended => return ended,
+            }
+        }
+        self.output(command)
+    }
+
     /// Runs `ip` on the namespace: `namespace.ip("link set eth0 up")`.
     ///
     /// # Errors

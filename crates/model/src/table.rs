@@ -103,8 +103,8 @@ fields! {
         timer_retransmits: Option<u8> = (timer.kind != TimerKind::Off).then_some(timer.retransmits), "count", "idiag_retrans", "2.6.14";
         /// Bytes received and not yet read (TCP), or the memory of datagrams that wait to be read, overhead included (UDP); of all sockets but listeners.
         recv_queue_bytes: Option<u32> = (*state != State::Listen).then_some(*rqueue), "bytes", "idiag_rqueue", "2.6.14";
-        /// Bytes written and not yet acknowledged, sent or not (TCP), or the memory of datagrams not yet transmitted, overhead included (UDP); of all sockets but listeners.
-        send_queue_bytes: Option<u32> = (*state != State::Listen).then_some(*wqueue), "bytes", "idiag_wqueue", "2.6.14";
+        /// Bytes written and not yet acknowledged, sent or not (TCP), or the memory of datagrams not yet transmitted, overhead included (UDP); of all sockets but listeners, and UDP sockets that have closed, of which the kernel tells -1.
+        send_queue_bytes: Option<u32> = (*state != State::Listen && *wqueue != u32::MAX).then_some(*wqueue), "bytes", "idiag_wqueue", "2.6.14";
         /// Connections that wait to be accepted; of listeners.
         accept_queue: Option<u32> = (*state == State::Listen).then_some(*rqueue), "connections", "idiag_rqueue", "2.6.14";
         /// Limit of the accept queue; of listeners, and not told by /proc/net.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::host::name_of;
 use crate::worker::Worker;
-use crate::{Error, Known, Netns, Place, Places, Unseen, host};
+use crate::{Error, Known, Netns, Place, Places, host};
 
 /// The namespaces that a command is to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,10 +29,10 @@ impl Choice {
     /// cannot begin.
     pub fn places(&self) -> Result<Places, Error> {
         match self {
-            Choice::Here => Ok(Places::new(vec![Place::here()], Unseen::default())),
+            Choice::Here => Ok(Places::one(Place::here())),
             Choice::Named(name) => one(Netns::of_name(name)?),
             Choice::One(target) => one(Netns::find(target)?),
-            Choice::All => all(),
+            Choice::All => Places::all(host()?),
         }
     }
 }
@@ -45,13 +45,5 @@ fn one(netns: Netns) -> Result<Places, Error> {
     let known = Known::new(id, name_of(id, &path), path);
     let place = Place::new(known, worker);
     place.enter()?;
-    Ok(Places::new(vec![place], Unseen::default()))
-}
-
-fn all() -> Result<Places, Error> {
-    let host = host()?;
-    let worker = if host.namespaces.len() > 1 { Some(Rc::new(Worker::start()?)) } else { None };
-    // The first one is that of this thread.
-    let place = |(index, known)| Place::new(known, worker.clone().filter(|_| index > 0));
-    Ok(Places::new(host.namespaces.into_iter().enumerate().map(place).collect(), host.unseen))
+    Ok(Places::one(place))
 }

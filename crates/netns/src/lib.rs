@@ -41,6 +41,7 @@ mod mounts;
 mod name;
 mod pace;
 mod place;
+mod visit;
 mod worker;
 
 use std::ffi::OsStr;
@@ -59,7 +60,8 @@ pub use host::{Host, Known, Limit, Unseen, host};
 pub use list::{Named, named};
 pub use name::Name;
 pub use pace::Pace;
-pub use place::{Place, Places};
+pub use place::{Changes, Place, Places};
+pub use visit::Report;
 
 /// Where ip(8) keeps the namespaces that it named (`NETNS_RUN_DIR` of iproute2).
 pub const NAMED_DIRECTORY: &str = "/run/netns";
@@ -151,7 +153,8 @@ impl Netns {
             named => return named,
         };
         // The id of a container may be all decimal, but then it is too long, or begins with a zero.
-        let pid = target.to_str().filter(|target| !target.starts_with('0'));
+        let digits = target.as_bytes().iter().all(u8::is_ascii_digit);
+        let pid = target.to_str().filter(|target| digits && !target.starts_with('0'));
         match pid.map(str::parse) {
             Some(Ok(pid)) => Netns::of_process(pid),
             _ => host::of_container(target).unwrap_or(Err(unknown)),
@@ -268,6 +271,7 @@ mod tests {
         assert!(error.contains("no-such-namespace") && error.contains("ip netns"), "{error}");
         // The largest pid of a 64-bit kernel is 4194304.
         assert!(matches!(Netns::find("4194305"), Err(Error::NoProcess { pid: 4_194_305 })));
+        assert!(matches!(Netns::find("+1"), Err(Error::NoSuchName { .. })));
         assert!(matches!(Netns::of_name("../self"), Err(Error::NoSuchName { .. })));
         assert!(matches!(Netns::open("/etc/passwd"), Err(Error::NotANetns { .. })));
         assert!(matches!(Netns::open("/no/such/file"), Err(Error::Open { .. })));

@@ -1,12 +1,13 @@
 //! A namespace to be visited, and work done there.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::slice;
 use std::sync::Arc;
 
 use crate::worker::Worker;
-use crate::{Error, Known, NetnsId, Pace, Unseen};
+use crate::{Error, Host, Known, NetnsId, Pace, Unseen, host};
 
 /// A namespace to be visited. It is cheap to clone, and can be visited again; it holds no descriptor.
 #[derive(Debug, Clone)]
@@ -76,11 +77,86 @@ impl Place {
 pub struct Places {
     places: Vec<Place>,
     unseen: Unseen,
+    /// They are all of the host, visited by this thread, once there is another one than the caller's.
+    all: bool,
+    worker: Option<Rc<Worker>>,
+    /// Those that were not found when it was looked last.
+    missing: HashSet<NetnsId>,
+}
+
+/// How the namespaces of a host have changed.
+#[derive(Debug)]
+pub struct Changes {
+    /// Those that were not there before.
+    pub came: Places,
+    /// Those that were not found, twice in a row.
+    pub gone: Vec<NetnsId>,
 }
 
 impl Places {
-    pub(crate) fn new(places: Vec<Place>, unseen: Unseen) -> Places {
-        Places { places, unseen }
+    pub(crate) fn one(place: Place) -> Places {
+        let unseen = Unseen::default();
+        let missing = HashSet::new();
+        Places { places: vec![place], unseen, all: false, worker: None, missing }
+    }
+
+    pub(crate) fn all(host: Host) -> Result<Places, Error> {
+        let Host { namespaces, unseen } = host;
+        let missing = HashSet::new();
+        let mut places = Places { places: Vec::new(), unseen, all: true, worker: None, missing };
+        // The first one is that of this thread.
+        for (index, known) in namespaces.into_iter().enumerate() {
+            let worker = if index > 0 { Some(places.worker()?) } else { None };
+            places.places.push(Place::new(known, worker));
+        }
+        Ok(places)
+    }
+
+    fn worker(&mut self) -> Result<Rc<Worker>, Error> {
+        if let Some(worker) = &self.worker {
+            return Ok(Rc::clone(worker));
+        }
+        let worker = Rc::new(Worker::start()?);
+        Ok(Rc::clone(self.worker.insert(worker)))
+    }
+
+    /// Looks again, where all namespaces of the host were chosen, and goes on with what is there now.
+    /// Where they were not, nothing changes. The helper thread leaves the namespace that it visited last.
+    ///
+    /// # Errors
+    /// As [`host()`]; nothing has changed then.
+    pub fn look_again(&mut self) -> Result<Changes, Error> {
+        let unseen = Unseen::default();
+        let mut came =
+            Places { places: Vec::new(), unseen, missing: HashSet::new(), ..self.clone() };
+        if !self.all {
+            return Ok(Changes { came, gone: Vec::new() });
+        }
+        if let Some(worker) = &self.worker {
+            worker.go_home()?;
+        }
+        let host = host()?;
+        let before: HashSet<NetnsId> = self.places.iter().filter_map(Place::id).collect();
+        let now: HashSet<NetnsId> = host.namespaces.iter().map(|known| known.id).collect();
+        for known in host.namespaces {
+            if !before.contains(&known.id) {
+                let worker = self.worker()?;
+                came.places.push(Place::new(known, Some(worker)));
+            }
+        }
+        // A process that starts another one and ends may hide both from one look.
+        let missing: HashSet<NetnsId> = before.difference(&now).copied().collect();
+        let gone: Vec<NetnsId> = missing.intersection(&self.missing).copied().collect();
+        self.missing = missing;
+        self.places.retain(|place| place.id().is_none_or(|id| !gone.contains(&id)));
+        self.places.extend(came.places.iter().cloned());
+        self.unseen = host.unseen;
+        Ok(Changes { came, gone })
+    }
+
+    /// Whether what is said of one has to name it.
+    pub(crate) fn are_several(&self) -> bool {
+        self.places.len() > 1 || self.all && self.places.iter().any(|place| !place.is_here())
     }
 
     /// In the order of [`Host::namespaces`](crate::Host::namespaces).

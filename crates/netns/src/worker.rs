@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
-use crate::{Error, Known, NetnsId};
+use crate::{Error, Known, Netns, NetnsId};
 
 /// What the thread is to do. It is handed the namespace that the thread has entered last.
 type Job = Box<dyn FnOnce(&mut Option<NetnsId>) + Send>;
@@ -17,11 +17,14 @@ pub(crate) struct Worker {
     /// `None` when it is to end.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// Where it started.
+    home: Arc<Netns>,
 }
 
 impl Worker {
     /// Starts the thread, in the namespace of the calling one.
     pub(crate) fn start() -> Result<Worker, Error> {
+        let home = Arc::new(Netns::current()?);
         let (jobs, queue) = mpsc::channel::<Job>();
         let thread = thread::Builder::new()
             .name("netns".into())
@@ -32,7 +35,7 @@ impl Worker {
                 }
             })
             .map_err(|source| Error::Thread { source })?;
-        Ok(Worker { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Worker { jobs: Some(jobs), thread: Some(thread), home })
     }
 
     /// Has `work` done inside a namespace, and waits for it.
@@ -41,11 +44,23 @@ impl Worker {
         known: Arc<Known>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
+        self.wait_for(move |entered| enter(&known, entered).map(|()| work()))
+    }
+
+    /// Leaves the namespace that it has entered, and so no longer keeps that alive.
+    pub(crate) fn go_home(&self) -> Result<(), Error> {
+        let home = Arc::clone(&self.home);
+        self.wait_for(move |entered| if entered.take().is_some() { home.enter() } else { Ok(()) })
+    }
+
+    fn wait_for<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Option<NetnsId>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let (answer, answered) = mpsc::channel();
         let job: Job = Box::new(move |entered| {
-            let result = enter(&known, entered).map(|()| work());
             // Nobody waits for it where the caller has panicked.
-            let _ = answer.send(result);
+            let _ = answer.send(work(entered));
         });
         let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
         let ended = || Error::Thread { source: io::Error::other("it has ended by a panic") };

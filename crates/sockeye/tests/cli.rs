@@ -180,14 +180,7 @@ fn it_runs_without_rights_and_says_what_it_could_not_see() {
         let mut command = Command::new(&copy);
         command.arg("ss").args(arguments);
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
-        // The copy cannot be run while a child that another test starts still has it open for
-        // writing.
-        loop {
-            match namespace.output(&mut command) {
-                Err(e) if e.to_string().contains("Text file busy") => {}
-                ended => break ended.unwrap(),
-            }
-        }
+        namespace.output_of_copy(&mut command).unwrap()
     };
     let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
     let whole = namespace.output(Command::new(SOCKEYE).args(["ss", "-Htuan"])).unwrap();

@@ -3,13 +3,14 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::net::SocketType;
-use sockeye_lab::Namespace;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use sockeye_lab::reuseport::{Group, Kind};
+use sockeye_lab::{Namespace, Population};
 
 const SOCKEYE: &str = env!("CARGO_BIN_EXE_sockeye");
 
@@ -120,6 +121,47 @@ fn without_a_filter_it_takes_all() {
 }
 
 #[test]
+fn what_is_no_connection_is_spared_unless_it_is_named() {
+    let population = Population::new("kill").unwrap();
+    let namespace = population.near();
+    let of = |state: &str| -> Vec<String> {
+        let (shown, _) = ended(&sockeye(namespace, &format!("ss -HtanO state {state}")), 0);
+        let ends = |row: &str| row.split_whitespace().skip(2).take(2).collect::<Vec<_>>().join(" ");
+        shown.lines().map(ends).collect()
+    };
+    let spared = ["time-wait", "syn-recv", "listening", "closed"];
+    let before = spared.map(of);
+    assert!(before[..3].iter().all(|sockets| !sockets.is_empty()), "{before:?}");
+    let (shown, _) = ended(&sockeye(namespace, "kill -t --all --json"), 0);
+    for line in shown.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let state = line["state"].as_str().unwrap();
+        assert!(!["time-wait", "syn-recv", "listen", "close"].contains(&state), "{line}");
+    }
+    // Of those that were closed, the kernel may keep none; those of before are all there.
+    for (state, before) in spared.iter().zip(before) {
+        let after = of(state);
+        assert!(
+            before.iter().all(|socket| after.contains(socket)),
+            "{state}: {before:?} {after:?}"
+        );
+    }
+    let (shown, _) = ended(&sockeye(namespace, "kill -t --all --state syn-recv"), 0);
+    assert!(shown.lines().all(|line| line.ends_with(" closed")) && !shown.is_empty(), "{shown}");
+    assert_eq!(of("syn-recv"), [""; 0]);
+}
+
+#[test]
+fn a_filter_of_states_alone_is_no_choice() {
+    let namespace = Namespace::new("kill").unwrap();
+    for filter in ["state all", "exclude listening", "state established"] {
+        let (shown, said) = ended(&sockeye(&namespace, &format!("kill {filter}")), 2);
+        assert!(shown.is_empty() && said.contains("states alone"), "{said}");
+        ended(&sockeye(&namespace, &format!("kill --all {filter}")), 0);
+    }
+}
+
+#[test]
 fn a_connected_udp_socket() {
     let namespace = Namespace::new("kill").unwrap();
     let open = || {
@@ -138,13 +180,13 @@ fn a_connected_udp_socket() {
 fn a_group_at_one_address_is_closed_whole_or_not_found() {
     let namespace = Namespace::new("kill").unwrap();
     let group = Group::start(&namespace, Kind::Tcp, 40, 0).unwrap();
-    let (shown, _) = ended(&sockeye(&namespace, "kill state listening"), 0);
+    let (shown, _) = ended(&sockeye(&namespace, "kill --all state listening"), 0);
     assert_eq!(shown.matches(" closed\n").count(), group.sockets().len(), "{shown}");
     let (shown, _) = ended(&sockeye(&namespace, "ss -Htln"), 0);
     assert_eq!(shown, "");
     // UDP sockets that are bound stay so, and in each other's way.
     let group = Group::start(&namespace, Kind::Udp, 3, 0).unwrap();
-    let (shown, said) = ended(&sockeye(&namespace, "kill -u state unconnected"), 1);
+    let (shown, said) = ended(&sockeye(&namespace, "kill -u --all state unconnected"), 1);
     assert_eq!(shown.matches(" closed\n").count(), 1, "{shown}");
     assert_eq!(shown.matches("SO_REUSEPORT").count(), 2, "{shown}");
     assert_eq!(said, "sockeye kill: 2 of 3 were not closed\n");
@@ -164,7 +206,7 @@ fn a_tcp_socket_that_is_only_bound_is_not_called_gone() {
     let held = namespace.run(bind).unwrap();
     // Kernels before 6.8 do not tell it.
     if !ended(&sockeye(&namespace, "ss -HtaB"), 0).0.is_empty() {
-        let (shown, _) = ended(&sockeye(&namespace, "kill -t state closed"), 1);
+        let (shown, _) = ended(&sockeye(&namespace, "kill -t --all state closed"), 1);
         assert!(shown.starts_with("tcp 127.0.0.1:85 0.0.0.0:0 not closed: "), "{shown}");
     }
     drop(held);
@@ -182,12 +224,59 @@ fn who_may_not_is_told_what_it_takes() {
     for line in ["kill dport = :81", "ss -K -tn"] {
         let mut command = Command::new(&copy);
         command.args(line.split(' ')).uid(65_534).gid(65_534);
-        let (shown, said) = ended(&namespace.output(&mut command).unwrap(), 1);
+        let (shown, said) = ended(&namespace.output_of_copy(&mut command).unwrap(), 1);
         let both = format!("{shown}{said}");
         assert!(both.contains("not closed: Operation not permitted"), "{both}");
         assert!(both.contains("CAP_NET_ADMIN"), "{both}");
     }
     assert_eq!(found(&held.clients[0]), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn an_interrupt_ends_it_between_two_sockets() {
+    const MANY: usize = 5000;
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    let namespace = Namespace::new("kill").unwrap();
+    let open = || {
+        let connect = || {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.connect("127.0.0.1:501").unwrap();
+            socket
+        };
+        (0..MANY).map(|_| connect()).collect::<Vec<_>>()
+    };
+    let _held = namespace.run(open).unwrap();
+    let connected =
+        || ended(&sockeye(&namespace, "ss -Huna state established"), 0).0.lines().count();
+    assert_eq!(connected(), MANY);
+    // It waits before a full pipe, and what it has closed by then is known.
+    let start = || {
+        let mut command = Command::new(SOCKEYE);
+        command.args(["kill", "dport = :501"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = namespace.spawn(&mut command).unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let begin = Instant::now();
+        while rustix::io::ioctl_fionread(&stdout).unwrap() < 35_000 {
+            assert!(begin.elapsed() < Duration::from_secs(20), "it prints nothing");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        (child, stdout)
+    };
+    let (child, mut stdout) = start();
+    let mut shown = String::new();
+    stdout.read_to_string(&mut shown).unwrap();
+    let (_, said) = ended(&child.wait_with_output().unwrap(), 1);
+    let left = connected();
+    assert_eq!(shown.lines().count() + left, MANY);
+    assert_eq!(said, format!("sockeye kill: interrupted: {left} of {MANY} sockets were left\n"));
+    // The second one does not wait.
+    let (mut child, _stdout) = start();
+    std::thread::sleep(Duration::from_millis(100));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::INT.as_raw()));
 }
 
 #[test]

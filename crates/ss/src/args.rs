@@ -66,6 +66,10 @@ pub(crate) struct Options {
     pub(crate) kill: bool,
     /// `-E`
     pub(crate) events: bool,
+    /// Of `-E`: size of the receive buffer in place of the usual one, bytes.
+    pub(crate) event_buffer: Option<usize>,
+    /// States were chosen by name.
+    pub(crate) states_named: bool,
     /// `-D`
     pub(crate) dump: Option<OsString>,
     /// `-N`, `--netns`, `--all-netns`
@@ -150,7 +154,14 @@ pub(crate) enum UsageError {
     FilesOfAll(&'static str),
     #[error("-K with -E: what is told as it closes needs no closing; leave out one of them")]
     KillEvents,
+    #[error("--complete with -E: what closes is told once, and not listed; leave out one of them")]
+    CompleteEvents,
+    #[error("{0:?} is no size of a receive buffer (${EVENT_BUFFER}): it takes a number of bytes")]
+    EventBuffer(OsString),
 }
+
+/// Size of the receive buffer of `-E` in place of the usual one, bytes.
+const EVENT_BUFFER: &str = "SOCKEYE_EVENT_BUFFER";
 
 /// Variables that name files in place of a namespace's sockets.
 const FILES: [&str; 6] =
@@ -264,6 +275,11 @@ pub(crate) fn parse(args: Vec<OsString>, variable: Lookup<'_>) -> Result<Request
     {
         return Err(UsageError::FilesOfAll(name));
     }
+    if let Some(value) = variable(EVENT_BUFFER).filter(|value| options.events && !value.is_empty())
+    {
+        let bytes = value.to_str().and_then(|bytes| bytes.parse().ok());
+        options.event_buffer = Some(bytes.ok_or(UsageError::EventBuffer(value))?);
+    }
     Ok(Request::List(Box::new(options)))
 }
 
@@ -371,6 +387,7 @@ impl Wanted {
         let selection = &mut options.selection;
         selection.settle(options.version);
         options.states = if self.states.is_empty() { selection.states } else { self.states };
+        options.states_named = self.states_named;
         options.choose();
         if !options.tcp && !options.udp {
             return Err(match options.missing_tables.take() {
@@ -380,6 +397,9 @@ impl Wanted {
         }
         if options.kill && options.events {
             return Err(UsageError::KillEvents);
+        }
+        if options.complete && options.events {
+            return Err(UsageError::CompleteEvents);
         }
         if options.dump.is_some() && !options.tcp {
             return Err(UsageError::DumpWithoutTcp);
@@ -526,6 +546,10 @@ mod tests {
                 "-t -D x --all-netns",
                 "-D writes the answers of one network namespace: choose it by --netns, not --all-netns",
             ),
+            (
+                "-tE --complete",
+                "--complete with -E: what closes is told once, and not listed; leave out one of them",
+            ),
             // `--net` is the flag of `ss` that begins so.
             ("-t --all-net", "--all-net is no flag of iproute2-7.1's ss: see --help"),
         ] {
@@ -548,6 +572,23 @@ mod tests {
         assert_eq!(listed("-t --netns blue --all-netns").netns, Choice::All);
         assert_eq!(listed("-t -N --iproute2").version, Version::V7_1);
         assert!(parsed("-t --netns").is_err());
+    }
+
+    #[test]
+    fn the_buffer_of_events_is_a_number() {
+        let with = |value: &'static str, line: &str| {
+            let args = line.split(' ').map(OsString::from).collect();
+            parse(args, &|name| (name == EVENT_BUFFER).then(|| value.into()))
+        };
+        let Ok(Request::List(options)) = with("20000", "-tE") else { panic!() };
+        assert_eq!(options.event_buffer, Some(20_000));
+        let Ok(Request::List(options)) = with("", "-tE") else { panic!() };
+        assert_eq!(options.event_buffer, None);
+        for value in ["x", "-1", "8M"] {
+            let refused = with(value, "-tE").unwrap_err().to_string();
+            assert!(refused.contains(value) && refused.contains(EVENT_BUFFER), "{refused}");
+            assert!(with(value, "-t").is_ok());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! is still to come.
 
 use std::io;
+use std::ops::ControlFlow;
 
 use sockeye_diag::procnet::Line;
 use sockeye_diag::{Diag, Error, Fate};
@@ -13,6 +14,7 @@ use sockeye_netns::Place;
 
 use crate::args::Options;
 use crate::environment::Lookup;
+use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::print::Print;
 use crate::tables;
@@ -35,13 +37,18 @@ pub(crate) fn close<P: Print>(
     options: &Options,
     variable: Lookup<'_>,
     place: &Place,
+    interrupt: &Interrupt,
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
+    if interrupt.came() {
+        outcome.failed(format_args!("interrupted before anything was closed there"));
+        return Ok(());
+    }
     let mut condemned = Condemned::new(rows);
     tables::list(options, variable, place, &mut condemned, outcome)?;
     match place.run(Diag::open) {
-        Ok(diag) => condemned.close(diag, outcome),
+        Ok(diag) => condemned.close(diag, &|| interrupt.came(), outcome),
         Err(error) => {
             outcome.failed(format_args!("{error}"));
             Ok(())
@@ -69,43 +76,59 @@ impl<'a, P: Print> Condemned<'a, P> {
     pub(crate) fn close<R: Receive>(
         self,
         diag: Result<Diag<R>, Error>,
+        interrupted: &dyn Fn() -> bool,
         outcome: &mut Outcome,
     ) -> io::Result<()> {
-        if self.lines > 0 {
-            let lines = self.lines;
+        let Condemned { rows, sockets, lines } = self;
+        if lines > 0 {
             outcome.failed(format_args!(
                 "{lines} sockets of /proc/net cannot be closed: it takes netlink to name them"
             ));
         }
-        if self.sockets.is_empty() {
+        if sockets.is_empty() {
             return Ok(());
         }
-        let fates = match diag.and_then(|mut diag| diag.destroy_all(&self.sockets)) {
-            Ok(fates) => fates,
-            Err(error) => {
-                outcome.failed(format_args!("sockets could not be closed: {error}"));
-                return Ok(());
-            }
-        };
-        let (mut gone, mut left) = (0, 0);
-        for (socket, fate) in self.sockets.iter().zip(fates) {
+        let (mut tried, mut gone, mut left) = (0, 0, 0);
+        // Those that cannot be printed are closed all the same.
+        let mut printed = Ok(());
+        let mut told = |place: usize, fate| {
+            tried += 1;
+            let socket = sockets.get(place);
             let why = match fate {
                 Fate::Closed => {
-                    self.rows.socket(socket, None)?;
-                    continue;
+                    if let (Some(socket), Ok(())) = (socket, &printed) {
+                        printed = rows.socket(socket, None);
+                    }
+                    None
                 }
                 Fate::Gone => {
                     gone += 1;
-                    continue;
+                    None
                 }
-                Fate::Shadowed(_) => NOT_FOUND.to_owned(),
-                Fate::Refused(errno) => refusal(errno),
+                Fate::Shadowed(_) => Some(NOT_FOUND.to_owned()),
+                Fate::Refused(errno) => Some(refusal(errno)),
             };
-            left += 1;
-            if left <= SAID {
-                let (local, peer) = (ends(socket).0, ends(socket).1);
-                outcome.failed(format_args!("{local} {peer} was not closed: {why}"));
+            if let (Some(why), Some(socket)) = (why, socket) {
+                left += 1;
+                if left <= SAID {
+                    let (local, peer) = ends(socket);
+                    outcome.failed(format_args!("{local} {peer} was not closed: {why}"));
+                }
             }
+            if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let ended = match diag {
+            _ if interrupted() => Ok(()),
+            Ok(mut diag) => diag.destroy_all(&sockets, &mut told),
+            Err(error) => Err(error),
+        };
+        let all = sockets.len();
+        if let Err(error) = ended {
+            let untried = all - tried;
+            outcome.failed(format_args!("{error}: {untried} of {all} sockets were left"));
+        } else if tried < all {
+            let untried = all - tried;
+            outcome.failed(format_args!("interrupted: {untried} of {all} sockets were left"));
         }
         if left > SAID {
             let more = left - SAID;
@@ -114,7 +137,7 @@ impl<'a, P: Print> Condemned<'a, P> {
         if gone > 0 {
             outcome.note(format_args!("{gone} had gone before they were closed"));
         }
-        Ok(())
+        printed
     }
 }
 
@@ -178,6 +201,15 @@ mod tests {
 
     /// Closes connections to these ports; the kernel answers with these errnos.
     fn closed(answers: &[i32]) -> (Vec<u8>, u8, String) {
+        closed_of(answers.len(), answers, &|| false)
+    }
+
+    /// The same of so many, until it is interrupted.
+    fn closed_of(
+        sockets: usize,
+        answers: &[i32],
+        interrupted: &dyn Fn() -> bool,
+    ) -> (Vec<u8>, u8, String) {
         let mut script = Scripted::new();
         for errno in answers {
             script = script.reply(Reply::new().datagram([error(*errno)]));
@@ -185,13 +217,13 @@ mod tests {
         let (mut out, mut outcome, mut said) = (Vec::new(), Outcome::default(), Vec::new());
         let mut rows = rows(&mut out);
         let mut condemned = Condemned::new(&mut rows);
-        for (index, _) in answers.iter().enumerate() {
+        for index in 0..sockets {
             let mut socket = Socket::new(Protocol::TCP);
             socket.cookie = Cookie(index as u64 + 1);
             socket.peer.port = 1000 + index as u16;
             condemned.socket(&socket, None).unwrap();
         }
-        condemned.close(Ok(Diag::new(script)), &mut outcome).unwrap();
+        condemned.close(Ok(Diag::new(script)), interrupted, &mut outcome).unwrap();
         rows.columns.finish().unwrap();
         let status = outcome.finish("ss", &mut said);
         (out, status, String::from_utf8(said).unwrap())
@@ -205,6 +237,31 @@ mod tests {
         assert_eq!((text.lines().count(), status), (2, outcome::FAILED));
         assert!(said.contains("0.0.0.0:0 0.0.0.0:1001 was not closed: Operation not"), "{said}");
         assert!(said.contains("CAP_NET_ADMIN") && said.contains("1 had gone"), "{said}");
+    }
+
+    #[test]
+    fn what_was_closed_before_a_failure_is_printed() {
+        let (out, status, said) = closed_of(5, &[0, 2], &|| false);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(":1000") && text.lines().count() == 1, "{text}");
+        assert_eq!(status, outcome::FAILED);
+        assert!(
+            said.contains(": 3 of 5 sockets were left") && said.contains("1 had gone"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn an_interrupt_ends_it_between_two_sockets() {
+        let steps = std::cell::Cell::new(0);
+        // It is looked for before the first one, and behind each.
+        let interrupted = || steps.replace(steps.get() + 1) >= 2;
+        let (out, status, said) = closed_of(5, &[0, 0], &interrupted);
+        assert_eq!(
+            (out.iter().filter(|byte| **byte == b'\n').count(), status),
+            (2, outcome::FAILED)
+        );
+        assert_eq!(said, "ss: interrupted: 3 of 5 sockets were left\n");
     }
 
     #[test]

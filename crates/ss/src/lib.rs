@@ -36,6 +36,7 @@ mod flags;
 mod help;
 mod inet;
 mod interfaces;
+mod interrupt;
 mod json;
 mod kill;
 mod layout;
@@ -53,6 +54,7 @@ mod rights;
 mod selection;
 mod sink;
 mod states;
+mod stop;
 mod tables;
 mod tcp;
 #[cfg(test)]
@@ -66,7 +68,9 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
 pub use environment::{Lookup, Screen};
+pub use interrupt::Interrupt;
 pub use kill::{NOT_FOUND, refusal};
+pub use outcome::Outcome;
 pub use version::Version;
 
 use sockeye_netns::{Choice, Places};
@@ -81,10 +85,10 @@ use expression::Written;
 use inet::{Rows, Shown};
 use json::Lines;
 use layout::Hidden;
-use outcome::Outcome;
 use owned::Owned;
 use print::{Flush, Print};
 use resolve::Names;
+use stop::{Patient, Stop};
 use tcp::{Scratch, Style};
 use users::{Contexts, Users};
 
@@ -138,9 +142,19 @@ pub fn run_with(
                     expression::explain(&options, &places, stdout, &mut outcome)
                 }
                 Ok(filter) => {
-                    let there = There { options: &options, filter, places: &places, variable };
+                    let there = There {
+                        options: &options,
+                        filter,
+                        places: &places,
+                        interrupt: None,
+                        variable,
+                    };
                     let voice = Voice { program, stderr };
-                    list(there, screen, stdout, voice, &mut outcome)
+                    if options.events {
+                        follow(there, screen, stdout, voice, &mut outcome)
+                    } else {
+                        list(there, screen, stdout, voice, None, &mut outcome)
+                    }
                 }
                 Err(error) => {
                     outcome::say_lines(program, &error, stderr);
@@ -167,7 +181,29 @@ struct There<'a> {
     options: &'a Options,
     filter: Written,
     places: &'a Places,
+    /// What ends the closing of sockets.
+    interrupt: Option<Interrupt>,
     variable: Lookup<'a>,
+}
+
+/// Prints sockets as they close, until a signal comes.
+fn follow(
+    there: There<'_>,
+    screen: Screen,
+    stdout: &mut dyn Write,
+    voice: Voice<'_>,
+    outcome: &mut Outcome,
+) -> io::Result<()> {
+    match Stop::by_signals() {
+        Ok(stop) => {
+            let mut stdout = Patient::new(stdout, io::stdout(), &stop);
+            list(there, screen, &mut stdout, voice, Some(&stop), outcome)
+        }
+        Err(error) => {
+            outcome.failed(format_args!("cannot wait for signals: {error}"));
+            Ok(())
+        }
+    }
 }
 
 fn list(
@@ -175,6 +211,7 @@ fn list(
     screen: Screen,
     stdout: &mut dyn Write,
     voice: Voice<'_>,
+    stop: Option<&Stop>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     let There { options, variable, .. } = there;
@@ -197,7 +234,7 @@ fn list(
         }
         let recorded = variable("TCPDIAG_FILE").is_some();
         let mut lines = Lines::new(stdout, recorded);
-        print(there, &mut lines, voice, outcome)?;
+        print(there, &mut lines, voice, stop, outcome)?;
         return lines.finish();
     }
     let escape = if screen.terminal { Escape::Controls } else { Escape::Never };
@@ -237,7 +274,7 @@ fn list(
     if !options.no_header {
         rows.columns.header()?;
     }
-    print(there, &mut rows, voice, outcome)?;
+    print(there, &mut rows, voice, stop, outcome)?;
     rows.columns.finish()
 }
 
@@ -246,12 +283,13 @@ fn print<P: Print + Flush>(
     mut there: There<'_>,
     rows: &mut P,
     voice: Voice<'_>,
+    stop: Option<&Stop>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     let options = there.options;
     // Of a socket that has closed, nobody is the owner.
-    if options.events {
-        return events::follow(&mut there, rows, voice, outcome);
+    if let Some(stop) = stop {
+        return events::follow(&mut there, rows, voice, stop, outcome);
     }
     if options.kill
         && let Some(name) = kill::not_the_kernels(there.variable)
@@ -260,6 +298,15 @@ fn print<P: Print + Flush>(
             "-K closes sockets of this kernel, and {name} names others: nothing was closed"
         ));
         return Ok(());
+    }
+    if options.kill {
+        match Interrupt::noted() {
+            Ok(interrupt) => there.interrupt = Some(interrupt),
+            Err(error) => {
+                outcome.failed(format_args!("cannot wait for signals: {error}"));
+                return Ok(());
+            }
+        }
     }
     if !options.shows_owners() {
         return namespaces::list(&mut there, rows, outcome);

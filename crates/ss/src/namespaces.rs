@@ -1,11 +1,8 @@
 //! One network namespace after the other: `-N`, `--netns`, `--all-netns`.
-//!
-//! Of all namespaces, one that cannot be shown keeps none of the others from being shown. What went
-//! away meanwhile is no loss, and what may not be entered is: both are counted, and said once.
 
 use std::io::{self, Write};
 
-use sockeye_netns::{Error, Place, Places};
+use sockeye_netns::{Place, Places};
 
 use crate::args::Options;
 use crate::escape::Escape;
@@ -22,9 +19,9 @@ pub(crate) fn list<P: Print>(
     rows: &mut P,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
-    let There { options, filter, places, variable } = there;
+    let There { options, filter, places, interrupt, variable } = there;
     let (mut entered, mut without) = (0, 0);
-    visit(places, outcome, |place, outcome| {
+    places.visit(outcome, |place, outcome| {
         rows.enter(place);
         entered += 1;
         let options = match filter.at(place, options) {
@@ -35,10 +32,9 @@ pub(crate) fn list<P: Print>(
             }
         };
         without += u64::from(filter.has_unknown_interface());
-        if options.kill {
-            kill::close(&options, variable, place, rows, outcome)
-        } else {
-            tables::list(&options, variable, place, rows, outcome)
+        match interrupt {
+            Some(interrupt) => kill::close(&options, variable, place, interrupt, rows, outcome),
+            None => tables::list(&options, variable, place, rows, outcome),
         }
     })?;
     if without > 0 && without == entered {
@@ -50,35 +46,6 @@ pub(crate) fn list<P: Print>(
 /// What is said where an interface's name means nothing anywhere.
 pub(crate) const NO_INTERFACE: &str =
     "the filter names an interface that is in none of the network namespaces";
-
-/// Has something done at every place that can be entered, and reports on the others.
-///
-/// # Errors
-/// The first one of `each`, which ends the visits.
-pub(crate) fn visit(
-    places: &Places,
-    outcome: &mut Outcome,
-    mut each: impl FnMut(&Place, &mut Outcome) -> io::Result<()>,
-) -> io::Result<()> {
-    let several = places.len() > 1;
-    let mut missed = Missed::default();
-    let mut pace = places.pace();
-    for place in places {
-        pace.rest();
-        if several {
-            outcome.enter(Some(name(place)));
-        }
-        match place.enter() {
-            Ok(()) => each(place, outcome)?,
-            Err(Error::Gone { .. }) if several => missed.gone += 1,
-            Err(error) if several && error.is_refusal() => missed.refused += 1,
-            Err(error) => outcome.failed(format_args!("{error}")),
-        }
-    }
-    outcome.enter(None);
-    missed.report(places, outcome);
-    Ok(())
-}
 
 /// `-D`: writes the answers of the one place that it takes.
 ///
@@ -106,32 +73,7 @@ pub(crate) fn write_name(out: &mut Vec<u8>, place: &Place) {
     }
 }
 
+/// The same in a message.
 pub(crate) fn name(place: &Place) -> String {
     String::from_utf8_lossy(&place.name().unwrap_or_default()).into_owned()
-}
-
-/// Namespaces that were found, and not shown.
-#[derive(Debug, Default)]
-struct Missed {
-    gone: u64,
-    refused: u64,
-}
-
-impl Missed {
-    fn report(&self, places: &Places, outcome: &mut Outcome) {
-        if self.gone > 0 {
-            let count = self.gone;
-            outcome.note(format_args!("network namespaces that went away meanwhile: {count}"));
-        }
-        if self.refused > 0 {
-            let (count, all) = (self.refused, places.len());
-            outcome.incomplete(format_args!(
-                "network namespaces that may not be entered: {count} of {all}; that needs \
-                 CAP_SYS_ADMIN: run as root"
-            ));
-        }
-        if !places.unseen().is_nothing() {
-            outcome.incomplete(format_args!("{}", places.unseen()));
-        }
-    }
 }

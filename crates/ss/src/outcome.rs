@@ -6,7 +6,10 @@
 use std::fmt;
 use std::io::Write;
 
+use sockeye_netns::{Place, Report};
+
 use crate::escape::Escape;
+use crate::namespaces;
 
 /// Done.
 pub(crate) const DONE: u8 = 0;
@@ -22,12 +25,15 @@ const MOST: usize = 40;
 /// The most namespaces that a note names.
 const NAMED: usize = 3;
 
-/// Notes and status, as they gather.
+/// How a run went: notes, and the exit status, as they gather. What is said of several network namespaces
+/// is said once, with the first of them, and there are forty notes at most.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     notes: Vec<Note>,
     /// Notes that were not kept.
     more: u64,
+    /// Notes that were said before the end.
+    told: usize,
     /// The namespace that notes are about, where there are several.
     place: Option<String>,
     failed: bool,
@@ -75,12 +81,12 @@ impl fmt::Display for Note {
 
 impl Outcome {
     /// What is said from now on is about this namespace; or about none in particular.
-    pub(crate) fn enter(&mut self, place: Option<String>) {
+    fn enter(&mut self, place: Option<String>) {
         self.place = place;
     }
 
     /// Something to know that takes nothing away.
-    pub(crate) fn note(&mut self, text: fmt::Arguments<'_>) {
+    pub fn note(&mut self, text: fmt::Arguments<'_>) {
         let text = text.to_string();
         let of_places = self.place.is_some();
         let said = |note: &Note| note.text == text && note.places.is_empty() != of_places;
@@ -98,13 +104,13 @@ impl Outcome {
     }
 
     /// Something that is missing.
-    pub(crate) fn incomplete(&mut self, text: fmt::Arguments<'_>) {
+    pub fn incomplete(&mut self, text: fmt::Arguments<'_>) {
         self.incomplete = true;
         self.note(text);
     }
 
     /// Something that failed.
-    pub(crate) fn failed(&mut self, text: fmt::Arguments<'_>) {
+    pub fn failed(&mut self, text: fmt::Arguments<'_>) {
         self.failed = true;
         self.note(text);
     }
@@ -114,8 +120,21 @@ impl Outcome {
         self.incomplete(format_args!("a dump had to begin again: some sockets are shown twice"));
     }
 
-    /// Says what there is to say, and gives the status.
-    pub(crate) fn finish(&self, program: &str, stderr: &mut dyn Write) -> u8 {
+    /// Says at once what there is to say by now, forty notes at most in all.
+    pub(crate) fn tell(&mut self, program: &str, stderr: &mut dyn Write) {
+        for note in std::mem::take(&mut self.notes) {
+            if self.told < MOST {
+                self.told += 1;
+                say(program, &note, stderr);
+            } else {
+                self.more += 1;
+            }
+        }
+    }
+
+    /// Says what there is to say, each a line that begins with `program`, and gives the exit status: 1 where
+    /// something failed, 3 where something is missing, else 0.
+    pub fn finish(&self, program: &str, stderr: &mut dyn Write) -> u8 {
         for note in &self.notes {
             say(program, note, stderr);
         }
@@ -127,6 +146,24 @@ impl Outcome {
             Outcome { incomplete: true, .. } => INCOMPLETE,
             _ => DONE,
         }
+    }
+}
+
+impl Report for Outcome {
+    fn enter(&mut self, place: Option<&Place>) {
+        Outcome::enter(self, place.map(namespaces::name));
+    }
+
+    fn note(&mut self, text: fmt::Arguments<'_>) {
+        Outcome::note(self, text);
+    }
+
+    fn incomplete(&mut self, text: fmt::Arguments<'_>) {
+        Outcome::incomplete(self, text);
+    }
+
+    fn failed(&mut self, text: fmt::Arguments<'_>) {
+        Outcome::failed(self, text);
     }
 }
 
@@ -161,6 +198,19 @@ mod tests {
         let mut said = Vec::new();
         say("s\rs", &"cannot open \x1b[2J\n", &mut said);
         assert_eq!(String::from_utf8(said).unwrap(), "s\\x0ds: cannot open \\x1b[2J\\x0a\n");
+    }
+
+    #[test]
+    fn what_is_told_at_once_is_bounded_and_counts_in_the_end() {
+        let (mut outcome, mut said) = (Outcome::default(), Vec::new());
+        for number in 0..50 {
+            outcome.incomplete(format_args!("{number}"));
+            outcome.tell("ss", &mut said);
+        }
+        assert_eq!(said.iter().filter(|byte| **byte == b'\n').count(), MOST);
+        let mut said = Vec::new();
+        assert_eq!(outcome.finish("ss", &mut said), INCOMPLETE);
+        assert_eq!(String::from_utf8(said).unwrap(), "ss: and 10 messages more\n");
     }
 
     #[test]

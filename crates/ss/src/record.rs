@@ -28,6 +28,13 @@ pub(crate) fn record(
     if !options.expression.is_empty() || options.filter_file.is_some() {
         outcome.note(format_args!("-D writes every answer: the filter plays no part"));
     }
+    for (flag, given) in [("-E", options.events), ("-K", options.kill)] {
+        if given {
+            outcome.note(format_args!(
+                "-D writes answers and does nothing else: {flag} plays no part"
+            ));
+        }
+    }
     if options.complete {
         crate::complete::not_of("what -D writes", outcome);
     }

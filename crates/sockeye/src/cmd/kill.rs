@@ -3,19 +3,23 @@
 //! The sockets of a network namespace are listed first, until two passes agree, and each is closed by its
 //! cookie: what has come to its addresses meanwhile is left alone.
 
-use std::io::{self, BufWriter, Write};
-use std::net::SocketAddr;
+mod answers;
+mod spared;
+
+use std::convert::Infallible;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::Args;
-use sockeye_diag::{Diag, Extensions, Fate, PASSES, Query, Sockets};
+use sockeye_diag::{Diag, Extensions, PASSES, Query, Sockets};
 use sockeye_filter::{Filter, NamesAt, Reading, Scope, Services, System, Text, states};
-use sockeye_json::Object;
-use sockeye_model::{Context, Endpoint, Family, Kill, KillAnswer, Protocol, Socket, State, States};
+use sockeye_model::{Family, KillAnswer, Protocol, Socket, States};
 use sockeye_netns::{Choice, Place, Places};
+use sockeye_ss::{Interrupt, Outcome};
 
-use super::netns::{Namespaces, visit};
+use super::netns::Namespaces;
+use answers::{Answers, WOULD_CLOSE, answer};
 
 /// What `sockeye kill` takes.
 #[derive(Debug, Args)]
@@ -36,7 +40,7 @@ pub(crate) struct Options {
     /// Sockets in this state, or group of states; several add up
     #[arg(short, long, value_name = "STATE")]
     state: Vec<String>,
-    /// Without a filter: close every socket of the states chosen
+    /// Without a filter, or with one of states alone: close every socket in these states
     #[arg(long)]
     all: bool,
     /// Print what would be closed, and close nothing
@@ -53,22 +57,20 @@ pub(crate) struct Options {
 }
 
 const AFTER_HELP: &str = "\
-Connections are closed, and listening, unconnected, TIME-WAIT and SYN-RECV sockets left alone, unless the
-filter or --state names states: `state listening and sport = :80`.
+Connections are closed. Listening, unconnected, TIME-WAIT and SYN-RECV sockets are left alone unless the
+filter or --state names their state: `state listening and sport = :80`. To exclude a state names none.
 
 A connection is reset, and its program gets ECONNABORTED. It needs CAP_NET_ADMIN.
+
+SIGINT and SIGTERM end it between two sockets, and it says how many were left.
 
 Exit status: 0 every socket was closed, or had gone before; 1 one was not; 2 wrong usage; 3 the list may
 have lacked sockets.";
 
-/// Done.
-const DONE: u8 = 0;
-/// A socket was not closed, or not listed.
+/// Not every socket was closed, or listed.
 const FAILED: u8 = 1;
 /// Wrong usage.
 const USAGE: u8 = 2;
-/// Sockets may be missing.
-const INCOMPLETE: u8 = 3;
 
 /// Closes sockets.
 pub(crate) fn run(options: &Options) -> ExitCode {
@@ -131,7 +133,13 @@ impl Wish {
                                   these are"
                     .to_owned())
             }
-            (Some(_), true) => Err("a filter and --all: leave out one of them".to_owned()),
+            (Some(filter), all) if spared::is_of_states_alone(&filter) != all => Err(if all {
+                "a filter and --all: leave out one of them".to_owned()
+            } else {
+                "the filter chooses states alone: say which sockets to close, or --all for every one in \
+                 these states; --dry-run shows which these are"
+                    .to_owned()
+            }),
             _ => Ok(wish),
         }
     }
@@ -141,18 +149,7 @@ impl Wish {
     }
 
     fn states(&self, filter: Option<&Filter>) -> States {
-        let by_filter = filter.map_or(States::ALL, Filter::states);
-        if !self.named.is_empty() {
-            return States(self.named.0 & by_filter.0);
-        }
-        // A filter that holds in every state has named none.
-        if by_filter != States::ALL {
-            return by_filter;
-        }
-        let spared =
-            [State::Listen, State::Close, State::BoundInactive, State::TimeWait, State::SynRecv];
-        let spared = spared.into_iter().fold(States::NONE, |s, one| s.with(States::only(one)));
-        States::ALL.without(spared)
+        spared::wanted(filter, self.named)
     }
 }
 
@@ -177,62 +174,132 @@ impl Sockets for Matching<'_> {
 }
 
 fn close_all(options: &Options, wish: &Wish, places: &Places) -> u8 {
-    let mut names = NamesAt::new(System::default(), places.len() > 1);
-    let (mut status, mut without) = (DONE, 0);
-    let visits = visit(
-        places,
-        |message| say(message),
-        |place| {
-            names.enter(place);
-            let came = match wish.filter(&mut names) {
-                Ok(filter) => close(options, filter.as_ref(), wish.states(filter.as_ref()), place),
-                Err(wrong) => {
-                    say(&wrong);
-                    USAGE
-                }
-            };
-            without += u64::from(names.lack_interface());
-            status = worse(status, came);
-        },
-    );
-    if visits.failed {
-        status = worse(status, FAILED);
-    }
-    if visits.incomplete {
-        status = worse(status, INCOMPLETE);
-    }
-    if without > 0 && without == visits.done {
-        say(&"the filter names an interface that is in none of the network namespaces");
-        status = worse(status, FAILED);
-    }
-    status
-}
-
-/// Of two exit statuses the one that tells more: a failure before what may be missing.
-fn worse(one: u8, other: u8) -> u8 {
-    let weight = |status| match status {
-        DONE => 0,
-        INCOMPLETE => 1,
-        FAILED => 2,
-        _ => 3,
+    let mut outcome = Outcome::default();
+    let interrupt = match Interrupt::noted() {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            say(&format_args!("cannot wait for signals: {error}"));
+            return FAILED;
+        }
     };
-    if weight(other) > weight(one) { other } else { one }
+    let answers = Answers::new(options.json, options.namespaces.choice() == Choice::All);
+    let mut closing = Closing { options, interrupt, answers };
+    let mut names = NamesAt::new(System::default(), places.len() > 1);
+    let (mut entered, mut without, mut misread) = (0, 0, false);
+    let Ok(()) = places.visit(&mut outcome, |place, outcome| -> Result<(), Infallible> {
+        entered += 1;
+        names.enter(place);
+        match wish.filter(&mut names) {
+            Ok(filter) => {
+                let filter = filter.as_ref();
+                closing.close(filter, wish.states(filter), place, outcome);
+            }
+            Err(wrong) => {
+                misread = true;
+                outcome.failed(format_args!("{wrong}"));
+            }
+        }
+        without += u64::from(names.lack_interface());
+        Ok(())
+    });
+    if without > 0 && without == entered {
+        outcome.failed(format_args!(
+            "the filter names an interface that is in none of the network namespaces"
+        ));
+    }
+    match closing.answers.finish() {
+        Ok(()) => {}
+        // Who reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => outcome.failed(format_args!("cannot write the output: {error}")),
+    }
+    let status = outcome.finish("sockeye kill", &mut io::stderr());
+    if misread { USAGE } else { status }
 }
 
-fn close(options: &Options, filter: Option<&Filter>, states: States, place: &Place) -> u8 {
-    let mut status = DONE;
+/// How sockets are closed, wherever they are.
+struct Closing<'a> {
+    options: &'a Options,
+    interrupt: Interrupt,
+    answers: Answers,
+}
+
+impl Closing<'_> {
+    /// Closes those of one namespace.
+    fn close(
+        &mut self,
+        filter: Option<&Filter>,
+        states: States,
+        place: &Place,
+        outcome: &mut Outcome,
+    ) {
+        if self.interrupt.came() {
+            outcome.failed(format_args!("interrupted before anything was closed there"));
+            return;
+        }
+        let mut matching = Matching { filter, sockets: Vec::new(), begin: 0 };
+        if let Some(diag) = list(self.options, states, place, &mut matching, outcome) {
+            self.settle(diag, &matching.sockets, place, outcome);
+        }
+    }
+
+    /// Closes these, or says that they would be.
+    fn settle(&mut self, mut diag: Diag, sockets: &[Socket], place: &Place, outcome: &mut Outcome) {
+        let Closing { options, interrupt, answers } = self;
+        if options.dry_run {
+            sockets.iter().for_each(|socket| answers.print(place, socket, WOULD_CLOSE));
+            return;
+        }
+        let (all, mut tried, mut left) = (sockets.len(), 0, 0);
+        let ended = if interrupt.came() {
+            Ok(())
+        } else {
+            diag.destroy_all(sockets, |index, fate| {
+                tried += 1;
+                let kill = answer(fate);
+                let closed = !matches!(kill.answer, KillAnswer::Refused | KillAnswer::Shadowed);
+                left += usize::from(!closed);
+                if let Some(socket) = sockets.get(index) {
+                    answers.print(place, socket, kill);
+                }
+                if interrupt.came() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+        };
+        let untried = all - tried;
+        match ended {
+            Err(error) => {
+                outcome.failed(format_args!("{error}: {untried} of {all} sockets were left"));
+            }
+            Ok(()) if untried > 0 => {
+                outcome.failed(format_args!("interrupted: {untried} of {all} sockets were left"));
+            }
+            Ok(()) => {}
+        }
+        if left > 0 {
+            outcome.failed(format_args!("{left} of {all} were not closed"));
+        }
+    }
+}
+
+/// Lists those that match. `None`, and why is said, where that fails.
+fn list(
+    options: &Options,
+    states: States,
+    place: &Place,
+    matching: &mut Matching<'_>,
+    outcome: &mut Outcome,
+) -> Option<Diag> {
     let mut diag = match place.run(Diag::open) {
         Ok(Ok(diag)) => diag,
         Ok(Err(error)) => {
-            say(&error);
-            return FAILED;
+            outcome.failed(format_args!("{error}"));
+            return None;
         }
         Err(error) => {
-            say(&error);
-            return FAILED;
+            outcome.failed(format_args!("{error}"));
+            return None;
         }
     };
-    let mut matching = Matching { filter, sockets: Vec::new(), begin: 0 };
     for (protocol, wanted) in
         [(Protocol::UDP, options.udp || !options.tcp), (Protocol::TCP, options.tcp || !options.udp)]
     {
@@ -246,105 +313,21 @@ fn close(options: &Options, filter: Option<&Filter>, states: States, place: &Pla
             let extensions = if options.json { Extensions::ALL } else { Extensions::NONE };
             let query = Query { family, protocol, states, extensions, program: None };
             matching.begin = matching.sockets.len();
-            match diag.dump_complete(&query, PASSES, &mut matching) {
+            match diag.dump_complete(&query, PASSES, matching) {
                 Ok(complete) if complete.agreed => {}
                 Ok(complete) => {
                     let (what, passes) = (query.what(), complete.passes);
-                    say(&format_args!(
+                    outcome.incomplete(format_args!(
                         "{what}: {passes} passes did not agree, sockets come and go: some that match \
                          may be missing"
                     ));
-                    status = worse(status, INCOMPLETE);
                 }
                 Err(error) => {
-                    say(&error);
-                    return FAILED;
+                    outcome.failed(format_args!("{error}"));
+                    return None;
                 }
             }
         }
     }
-    let answers = if options.dry_run {
-        vec![Kill { answer: KillAnswer::WouldClose, errno: None }; matching.sockets.len()]
-    } else {
-        match diag.destroy_all(&matching.sockets) {
-            Ok(fates) => fates.into_iter().map(answer).collect(),
-            Err(error) => {
-                say(&error);
-                return FAILED;
-            }
-        }
-    };
-    let left = answers
-        .iter()
-        .filter(|kill| matches!(kill.answer, KillAnswer::Refused | KillAnswer::Shadowed))
-        .count();
-    if left > 0 {
-        say(&format_args!("{left} of {} were not closed", answers.len()));
-        status = FAILED;
-    }
-    match print(options, place, &matching.sockets, &answers) {
-        Ok(()) => status,
-        // Who reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => status,
-        Err(error) => {
-            say(&format_args!("cannot write the output: {error}"));
-            FAILED
-        }
-    }
-}
-
-fn answer(fate: Fate) -> Kill {
-    let (answer, errno) = match fate {
-        Fate::Closed => (KillAnswer::Closed, None),
-        Fate::Gone => (KillAnswer::Gone, None),
-        Fate::Shadowed(_) => (KillAnswer::Shadowed, None),
-        Fate::Refused(errno) => (KillAnswer::Refused, u32::try_from(errno).ok()),
-    };
-    Kill { answer, errno }
-}
-
-fn print(options: &Options, place: &Place, sockets: &[Socket], answers: &[Kill]) -> io::Result<()> {
-    let mut stdout = BufWriter::new(io::stdout().lock());
-    let mut line = Vec::new();
-    let netns = place.name();
-    let netns_inode = place.id().map(|id| id.inode);
-    let context = Context { netns: netns.as_deref(), netns_inode, ..Context::default() };
-    let before = match &netns {
-        Some(name) if options.namespaces.choice() == Choice::All => {
-            format!("{} ", name.escape_ascii())
-        }
-        _ => String::new(),
-    };
-    for (socket, kill) in sockets.iter().zip(answers) {
-        line.clear();
-        if options.json {
-            let mut object = Object::open(&mut line);
-            object.part(socket).part(&context).part(kill);
-            object.close();
-            line.push(b'\n');
-        } else {
-            let protocol = if socket.protocol == Protocol::UDP { "udp" } else { "tcp" };
-            let (local, peer) = (address(&socket.local), address(&socket.peer));
-            writeln!(line, "{before}{protocol} {local} {peer} {}", words(*kill))?;
-        }
-        stdout.write_all(&line)?;
-    }
-    stdout.flush()
-}
-
-fn address(end: &Endpoint) -> SocketAddr {
-    SocketAddr::new(end.address, end.port)
-}
-
-fn words(kill: Kill) -> String {
-    match (kill.answer, kill.errno.and_then(|errno| i32::try_from(errno).ok())) {
-        (KillAnswer::WouldClose, _) => "would be closed".to_owned(),
-        (KillAnswer::Closed, _) => "closed".to_owned(),
-        (KillAnswer::Gone, _) => "gone before".to_owned(),
-        (KillAnswer::Shadowed, _) => format!("not closed: {}", sockeye_ss::NOT_FOUND),
-        (KillAnswer::Refused, Some(errno)) => {
-            format!("not closed: {}", sockeye_ss::refusal(errno))
-        }
-        (KillAnswer::Refused, None) => "not closed: the kernel refused".to_owned(),
-    }
+    Some(diag)
 }
