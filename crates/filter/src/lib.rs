@@ -204,10 +204,12 @@ mod tests {
                 None => true,
                 Some(family) => (family == Family::Inet) == address.is_ipv4(),
             };
+            assert!(!name.contains([':', '%']) && !name.starts_with("0x"), "{name} is no name");
             let one_letter = name.len() == 1 && name.bytes().all(|byte| byte.is_ascii_lowercase());
             known.iter().filter(wanted).filter(|_| one_letter).copied().collect()
         }
         fn service(&mut self, name: &str, transport: Transport) -> Option<u16> {
+            assert!(name.contains(|c: char| c.is_ascii_alphabetic()), "{name} is no name");
             match (name, transport) {
                 ("ssh", Transport::Tcp) => Some(22),
                 ("split", Transport::Udp) => Some(1),

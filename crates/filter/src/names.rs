@@ -102,6 +102,9 @@ impl Names for System {
     }
 
     fn host(&mut self, name: &str, family: Option<Family>) -> Vec<IpAddr> {
+        if !is_host_name(name) {
+            return Vec::new();
+        }
         let families = match family {
             Some(Family::Inet) => &[libc::AF_INET][..],
             Some(Family::Inet6) => &[libc::AF_INET6],
@@ -125,6 +128,9 @@ impl Names for System {
     }
 
     fn service(&mut self, name: &str, transport: Transport) -> Option<u16> {
+        if !is_service_name(name) {
+            return None;
+        }
         let socktype = match transport {
             Transport::Tcp => libc::SOCK_STREAM,
             Transport::Udp => libc::SOCK_DGRAM,
@@ -163,6 +169,28 @@ impl Names for System {
     }
 }
 
+/// Whether a text may name a service: it has a letter (RFC 6335, 5.1). One without may be a number to
+/// `getaddrinfo`, which keeps the low 16 bits of it.
+pub(crate) fn is_service_name(name: &str) -> bool {
+    name.bytes().any(|byte| byte.is_ascii_alphabetic()) && !name.contains('\0')
+}
+
+/// Whether a text may name a host: `getaddrinfo` must not take it for an address in one of the ways in
+/// which they can be written (`inet_aton`: one to four numbers of C; IPv6, with the name of a scope). No
+/// host's name has a number for its last label (RFC 1123, 2.1), nor a colon in it.
+pub(crate) fn is_host_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.') || !c.is_ascii();
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    let last = labels.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    // No label begins with a hyphen, and a number of C may.
+    let last = last.trim_start_matches('-');
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let hexadecimal = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.chars().all(|c| allowed(c) && !c.is_whitespace() && !c.is_control())
+        && !digits(last)
+        && !last.strip_prefix("0x").is_some_and(hexadecimal)
+}
+
 /// Where cgroup v2 is mounted, by the first line of /proc/mounts that names it.
 fn cgroup_mount() -> io::Result<PathBuf> {
     let mounts = fs::read("/proc/mounts")?;
@@ -177,6 +205,7 @@ fn cgroup_mount() -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_loopback_interface_is_found() {
@@ -193,9 +222,69 @@ mod tests {
         assert_eq!(system.service("ssh", Transport::Tcp), Some(22));
         assert_eq!(system.service("domain", Transport::Udp), Some(53));
         assert_eq!(system.service("no-such-service", Transport::Tcp), None);
+        // Everything else may be asked of a server far away.
         let four = system.host("localhost", Some(Family::Inet));
         assert_eq!(four, [IpAddr::from([127, 0, 0, 1])]);
-        assert!(system.host("no such host", None).is_empty());
+    }
+
+    #[test]
+    fn a_number_is_no_name() {
+        let mut system = System::default();
+        for port in
+            ["4294967375", "65615", "22", "022", " 22", "+22", "-22", "\t22", "", "99999999999999"]
+        {
+            assert_eq!(system.service(port, Transport::Tcp), None, "{port:?}");
+        }
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0X7F.1",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "",
+            "127.0.0.1 x",
+            "localhost\t",
+            "::1",
+            "fe80::1%lo",
+            "::ffff:127.0.0.1",
+            "a/b",
+            "0x",
+        ] {
+            assert_eq!(system.host(host, None), Vec::<IpAddr>::new(), "{host:?}");
+        }
+        for host in
+            ["localhost", "a.example", "3com.example", "x7", "b\u{fc}cher.example.", "my_host-1"]
+        {
+            assert!(is_host_name(host), "{host:?}");
+        }
+        assert!(is_service_name("3com-tsmux") && is_service_name("9p"));
+    }
+
+    proptest! {
+        /// Whatever looks like a number, in all ways of C, with anything around it that C skips.
+        #[test]
+        fn nothing_that_looks_like_a_number_is_looked_up(
+            text in "[ \t\n\u{b}]{0,2}[+-]?(0|0x|0X)?[0-9]{1,24}[.]?",
+        ) {
+            prop_assert!(!is_host_name(&text));
+            let mut system = System::default();
+            prop_assert!(system.host(&text, None).is_empty());
+            // What C does not take for a number to the base of 10 has to be a service's name.
+            let number = text.trim_end_matches('.').to_ascii_lowercase();
+            if !number.contains('x') {
+                prop_assert_eq!(system.service(&text, Transport::Tcp), None);
+                prop_assert_eq!(system.service(&text, Transport::Udp), None);
+            }
+        }
+
+        #[test]
+        fn no_dotted_numbers_are_a_host(
+            parts in proptest::collection::vec("(0x[0-9a-fA-F]{0,9}|0[0-7]{0,12}|[0-9]{1,11})", 1..5),
+        ) {
+            prop_assert!(!is_host_name(&parts.join(".")));
+        }
     }
 
     #[test]

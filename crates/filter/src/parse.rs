@@ -373,10 +373,17 @@ fn mark(text: &[u8]) -> Result<Test, String> {
     let low = |number: i64| number as u32;
     let read = || {
         let (mark, rest) = number::leading(text)?;
+        // A prefix without digits.
+        if matches!(rest, [b'x' | b'X', ..]) {
+            return None;
+        }
         if !text.contains(&b'/') {
             return Some(Test::Mark { mark: low(mark), mask: u32::MAX });
         }
-        let (mask, _) = number::leading(rest.strip_prefix(b"/")?)?;
+        let (mask, rest) = number::leading(rest.strip_prefix(b"/")?)?;
+        if matches!(rest, [b'x' | b'X', ..]) {
+            return None;
+        }
         Some(Test::Mark { mark: low(mark), mask: low(mask) })
     };
     read().ok_or_else(|| "a mark, or MARK/MASK, is expected here".to_owned())
@@ -465,15 +472,25 @@ mod tests {
     #[case(Reading::Ss, "state listening", 0, "a test (src, dst,")]
     #[case(Reading::Ss, "dport = nowhere", 8, "a port, or the name of a service")]
     #[case(Reading::Ss, "dport = split", 8, "port 1 for UDP and 2 for TCP")]
+    #[case(Reading::Ss, "dport = 4294967375", 8, "a port from 0 to 65535")]
+    #[case(Reading::Ss, "dport = 08", 8, "a port, or the name of a service")]
+    #[case(Reading::Ss, "src [fe80::1%d0]", 4, "an address, a prefix or the name of a host")]
+    #[case(Reading::Ss, "src inet:[::ffff:127.0.0.1]", 4, "an IPv4 address")]
+    #[case(Reading::Ss, "src 0x7f000001", 4, "an address, a prefix or the name of a host")]
     #[case(Reading::Ss, "src nowhere", 4, "an address, a prefix or the name of a host")]
     #[case(Reading::Ss, "src 10.0.0.0/33", 4, "an address, a prefix")]
     #[case(Reading::Ss, "src [::1", 4, "a `]` is missing")]
     #[case(Reading::Ss, "src inet6:10.0.0.1", 4, "an IPv6 address")]
     #[case(Reading::Ss, "dev nowhere", 4, "no interface has this name")]
     #[case(Reading::Ss, "fwmark x", 7, "a mark, or MARK/MASK")]
+    #[case(Reading::Ss, "fwmark 0x", 7, "a mark, or MARK/MASK")]
+    #[case(Reading::Ss, "fwmark 0x/1", 7, "a mark, or MARK/MASK")]
+    #[case(Reading::Ss, "fwmark 1/0x", 7, "a mark, or MARK/MASK")]
     #[case(Reading::Ss, "fwmark 1/", 7, "a mark, or MARK/MASK")]
     #[case(Reading::Ss, "cgroup /nowhere", 7, "no control group is here: entity not found")]
     #[case(Reading::Precedence, "dport = 70000", 8, "a port from 0 to 65535")]
+    #[case(Reading::Precedence, "dport = 4294967375", 8, "a port from 0 to 65535")]
+    #[case(Reading::Precedence, "dst :4294967375", 4, "a port from 0 to 65535")]
     #[case(Reading::Precedence, "dport > *", 8, "a port is expected")]
     #[case(Reading::Precedence, "state open", 6, "no state has this name")]
     fn an_error_points_at_the_word(
