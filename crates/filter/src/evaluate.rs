@@ -8,10 +8,10 @@
 
 use std::net::IpAddr;
 
-use sockeye_model::{Endpoint, Family, Socket, State, States};
+use sockeye_model::{Endpoint, Family, Socket};
 
 use crate::expression::{ANY_PORT, End, Expression, Host, Prefix, Test};
-use crate::{Filter, Reading};
+use crate::{Filter, Reading, states};
 
 impl Filter {
     /// Whether a socket is one of those that the filter wants. What the kernel did not tell (a mark
@@ -44,7 +44,7 @@ impl Filter {
                 let (first, last) = self.ephemeral;
                 (first..=last).contains(&i64::from(socket.local.port))
             }
-            Test::State(states) => is_in(socket.state, *states),
+            Test::State(wanted) => states::hold(*wanted, socket.protocol, socket.state),
         }
     }
 
@@ -76,13 +76,6 @@ impl End {
             End::Destination => &socket.peer,
         }
     }
-}
-
-/// Bound, inactive sockets are told as closed ones.
-fn is_in(state: State, states: States) -> bool {
-    states.contains(state)
-        || state == State::Close && states.contains(State::BoundInactive)
-        || state == State::NewSynRecv && states.contains(State::SynRecv)
 }
 
 /// An address as both families have it on the wire: IPv4 in the first four bytes.

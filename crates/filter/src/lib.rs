@@ -40,7 +40,7 @@ mod protocols;
 pub mod states;
 mod words;
 
-use sockeye_model::{Family, State, States};
+use sockeye_model::{Family, States};
 
 pub use compile::{Codes, Compiled, Left, Why};
 pub use error::ParseError;
@@ -168,10 +168,12 @@ fn states_of(expression: &Expression, may: bool) -> States {
         Expression::And(parts) => join(parts, States::ALL, |a, b| a & b),
         Expression::Or(parts) => join(parts, States::NONE, |a, b| a | b),
         Expression::Not(part) => States(!states_of(part, !may).0),
-        Expression::Test(Predicate { test: Test::State(states), .. }) => {
-            // A bound, inactive socket is told as a closed one: the two are not told apart.
-            let alike = States::only(State::Close).with(States::only(State::BoundInactive));
-            if states.0 & alike.0 != 0 { states.with(alike) } else { *states }
+        Expression::Test(Predicate { test: Test::State(wanted), .. }) => {
+            if may {
+                states::possible(*wanted)
+            } else {
+                states::certain(*wanted)
+            }
         }
         Expression::Test(_) => {
             if may {
@@ -189,7 +191,7 @@ mod tests {
     use std::io;
     use std::net::IpAddr;
 
-    use sockeye_model::CgroupId;
+    use sockeye_model::{CgroupId, Protocol, Socket, State};
 
     /// Names that are the same on every host.
     pub(crate) struct Fixed;
@@ -243,5 +245,28 @@ mod tests {
         let closed = States::only(State::Close).with(States::only(State::BoundInactive));
         assert_eq!(states("state closed"), closed);
         assert_eq!(states("exclude closed"), States::ALL.without(closed));
+    }
+
+    #[test]
+    fn an_unconnected_udp_socket_is_not_connected() {
+        let mut socket = Socket::new(Protocol::UDP);
+        socket.state = State::Close;
+        for (text, udp, tcp) in [
+            ("state connected", false, true),
+            ("exclude connected", true, false),
+            ("state synchronized", false, true),
+            ("state bound-inactive", false, true),
+            ("exclude bound-inactive", true, false),
+            ("exclude closed", false, false),
+        ] {
+            let written = Text::new().argument(text.as_bytes());
+            let filter = Filter::parse(&written, Scope::new(Reading::Precedence), &mut Fixed);
+            let filter = filter.expect("a filter").expect("not empty");
+            for (protocol, holds) in [(Protocol::UDP, udp), (Protocol::TCP, tcp)] {
+                socket.protocol = protocol;
+                assert_eq!(filter.matches(&socket), holds, "{text} {protocol:?}");
+                assert!(!holds || filter.states().contains(State::Close), "{text}");
+            }
+        }
     }
 }
