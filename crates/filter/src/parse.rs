@@ -55,8 +55,7 @@ impl Filter {
             return Ok(None);
         }
         let reader = Reader { reading, family, services, names };
-        let mut parser =
-            Parser { text: text.bytes(), words: &words, at: 0, reader, family, autobound: false };
+        let mut parser = Parser { text, words: &words, at: 0, reader, family, autobound: false };
         let (expression, _) = parser.list(0)?;
         if let Some(word) = parser.peek() {
             return Err(parser.error("no parenthesis is open here", &word.place));
@@ -72,7 +71,7 @@ impl Filter {
 type Deep = (Expression, usize);
 
 struct Parser<'a> {
-    text: &'a [u8],
+    text: &'a Text,
     words: &'a [Word],
     at: usize,
     reader: Reader<'a>,
