@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use sockeye_model::Family;
 
-use crate::expression::{ANY_PORT, Host, Prefix};
+use crate::expression::{ANY_PORT, Host, Interface, Prefix};
 use crate::names::{Names, Transport, is_host_name, is_service_name};
 use crate::protocols;
 use crate::{AddressFamily, Reading, Services, number};
@@ -137,6 +137,8 @@ impl Reader<'_> {
                 number::whole(port)
                     .and_then(|index| u32::try_from(index).ok())
                     .or_else(|| self.names.interface(port))
+                    .map(Interface::Index)
+                    .or_else(|| self.names.is_elsewhere(port).then_some(Interface::Elsewhere))
                     .ok_or("an interface, by name or index, is expected here")?,
             ),
         };

@@ -8,10 +8,12 @@
 //! the kernel there ([`Filter::matches`]) and both tests count. With `dev` anywhere in a filter `ss`
 //! sends none, and user space alone counts; then the program follows user space's meaning.
 
+use std::slice;
+
 use sockeye_diag::bytecode::{Code, Condition, HostCondition, Program};
 use sockeye_model::Family;
 
-use crate::expression::{ANY_PORT, End, Expression, Host, Predicate, Prefix, Test};
+use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Predicate, Prefix, Test};
 use crate::{Filter, Reading};
 
 /// A set of instructions.
@@ -90,6 +92,26 @@ impl Filter {
         // Encoding tells whether it fits.
         let too_long = program.as_ref().is_some_and(|program| program.to_bytes().is_none());
         Compiled { program: program.filter(|_| !too_long), left: compiler.left, too_long }
+    }
+}
+
+impl Filter {
+    /// Whether a program of these instructions decides wherever the filter says `autobound`: what is joined
+    /// to it otherwise than by `and` can all be tested there. Else a socket may come through whose port
+    /// the program chose, within the range of those that the kernel hands out.
+    pub(crate) fn autobound_is_decided(&self, codes: Codes) -> bool {
+        let parts = match &self.expression {
+            Expression::And(parts) => parts.as_slice(),
+            whole => slice::from_ref(whole),
+        };
+        let autobound = |part: &&Expression| {
+            part.tests().any(|predicate| matches!(predicate.test, Test::Autobound))
+        };
+        parts.iter().filter(autobound).all(|part| {
+            let mut compiler = Compiler { codes, meaning: Meaning::Kernel, left: Vec::new() };
+            compiler.part(part, true);
+            compiler.left.is_empty()
+        })
     }
 }
 
@@ -211,7 +233,8 @@ impl Compiler {
                     }
                 })
             }
-            Test::Interface(index) => self.allowed(Condition::Interface(*index)),
+            Test::Interface(Interface::Index(index)) => self.allowed(Condition::Interface(*index)),
+            Test::Interface(Interface::Elsewhere) => Ok(Part::Never),
             Test::Mark { mark, mask } => self.allowed(Condition::Mark { mark: *mark, mask: *mask }),
             Test::Cgroup(id) => self.allowed(Condition::Cgroup(id.0)),
             Test::Autobound if self.meaning == Meaning::UserSpaceOfSs => Err(Why::PortRange),

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use sockeye_model::{Endpoint, Family, Socket};
 
-use crate::expression::{ANY_PORT, End, Expression, Host, Prefix, Test};
+use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Prefix, Test};
 use crate::{Filter, Reading, states};
 
 impl Filter {
@@ -37,7 +37,10 @@ impl Filter {
             Test::Host(end, host) => self.is_host(host, socket.family, end.of(socket)),
             Test::PortAtLeast(end, port) => i32::from(end.of(socket).port) >= *port,
             Test::PortAtMost(end, port) => i32::from(end.of(socket).port) <= *port,
-            Test::Interface(index) => socket.interface.map_or(0, Into::into) == *index,
+            Test::Interface(Interface::Index(index)) => {
+                socket.interface.map_or(0, Into::into) == *index
+            }
+            Test::Interface(Interface::Elsewhere) => false,
             Test::Mark { mark, mask } => socket.mark.unwrap_or(0) & mask == *mark,
             Test::Cgroup(id) => socket.cgroup_id.map_or(0, |id| id.0) == id.0,
             Test::Autobound => {

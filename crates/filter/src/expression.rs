@@ -35,8 +35,8 @@ pub enum Test {
     PortAtLeast(End, i32),
     /// `sport <= N`, `dport <= N`.
     PortAtMost(End, i32),
-    /// `dev`: index of the interface that the socket is bound to; 0 for none.
-    Interface(u32),
+    /// `dev`: the interface that the socket is bound to; index 0 for none.
+    Interface(Interface),
     /// `fwmark`: the mark's bits in `mask` are these.
     Mark {
         /// The bits.
@@ -50,6 +50,15 @@ pub enum Test {
     Autobound,
     /// `state`: in one of these.
     State(States),
+}
+
+/// An interface, as it is found in a network namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interface {
+    /// Its index.
+    Index(u32),
+    /// No interface has this name here, but one may in another namespace: no socket is bound to it.
+    Elsewhere,
 }
 
 /// An end of a socket.
@@ -78,7 +87,7 @@ pub enum Host {
         /// `None` for any.
         protocol: Option<u16>,
         /// `None` for any.
-        interface: Option<u32>,
+        interface: Option<Interface>,
     },
     /// `netlink:`, protocol (NETLINK_*) and port id.
     Netlink {

@@ -30,6 +30,7 @@ mod address;
 mod compile;
 mod error;
 mod evaluate;
+mod explain;
 mod expression;
 mod live;
 mod names;
@@ -44,11 +45,12 @@ use sockeye_model::{Family, States};
 
 pub use compile::{Codes, Compiled, Left, Why};
 pub use error::ParseError;
-pub use expression::{ANY_PORT, End, Expression, Host, Predicate, Prefix, Test};
+pub use explain::Asked;
+pub use expression::{ANY_PORT, End, Expression, Host, Interface, Predicate, Prefix, Test};
 pub use live::Live;
 pub use names::{Names, System, Transport};
 pub use parse::Scope;
-pub use place::NamesAt;
+pub use place::{NamesAt, Nowhere};
 pub use words::Text;
 
 /// How `and`, `or` and `not` bind, and how much else is taken.
@@ -131,12 +133,22 @@ impl Filter {
     /// ports that the kernel hands out.
     #[must_use]
     pub fn depends_on_namespace(&self) -> bool {
-        self.tests(|test| matches!(test, Test::Interface(_) | Test::Autobound))
+        self.tests(|test| match test {
+            Test::Interface(_) | Test::Autobound => true,
+            Test::Host(_, Host::Link { interface, .. }) => interface.is_some(),
+            _ => false,
+        })
     }
 
     /// Whether any test is one of these.
     pub(crate) fn tests(&self, wanted: impl Fn(&Test) -> bool) -> bool {
         self.expression.tests().any(|predicate| wanted(&predicate.test))
+    }
+
+    /// Whether it is tested who chose a port.
+    #[must_use]
+    pub fn tests_autobound(&self) -> bool {
+        self.tests(|test| matches!(test, Test::Autobound))
     }
 
     /// Whether marks are tested, which the kernel tells to those with CAP_NET_ADMIN alone.

@@ -3,15 +3,15 @@
 //! A filter is parsed over the trait [`Names`], so that a test decides what there is. [`System`]
 //! asks this host, in the calling thread's namespaces.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
 
 use dns_lookup::AddrInfoHints;
+use rustix::fs::{Mode, OFlags};
 use sockeye_model::{CgroupId, Family};
 use sockeye_netlink::{Client, Protocol, Request};
 
@@ -47,6 +47,11 @@ pub enum Transport {
 pub trait Names {
     /// Index of the interface of this name, or this alternative name.
     fn interface(&mut self, name: &[u8]) -> Option<u32>;
+    /// Whether an interface of this name, which is not here, may be in another network namespace for which
+    /// the filter is read as well.
+    fn is_elsewhere(&mut self, _name: &[u8]) -> bool {
+        false
+    }
     /// Addresses of a host, of one family or of both, IPv4 first.
     fn host(&mut self, name: &str, family: Option<Family>) -> Vec<IpAddr>;
     /// Port of a service.
@@ -142,20 +147,14 @@ impl Names for System {
 
     fn cgroup(&mut self, path: &[u8]) -> io::Result<CgroupId> {
         let written = Path::new(OsStr::from_bytes(path));
-        let is_cgroup = rustix::fs::statfs(written)
-            .is_ok_and(|found| u64::try_from(found.f_type) == Ok(CGROUP2_SUPER_MAGIC));
-        let directory = if is_cgroup {
-            written.to_owned()
-        } else {
-            let mount = cgroup_mount()?;
-            let below = path.iter().position(|byte| *byte != b'/').unwrap_or(path.len());
-            mount.join(OsStr::from_bytes(path.get(below..).unwrap_or_default()))
-        };
-        let found = fs::metadata(directory)?;
-        if !found.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
+        if let Ok(id) = control_group(written) {
+            return Ok(id);
         }
-        Ok(CgroupId(found.ino()))
+        let below = written.components().filter(|part| *part != Component::RootDir);
+        if below.clone().any(|part| part == Component::ParentDir) {
+            return Err(io::Error::other("`..` leads out of the control groups"));
+        }
+        control_group(&cgroup_mount()?.join(below.collect::<PathBuf>()))
     }
 
     fn ephemeral_ports(&mut self) -> (i64, i64) {
@@ -191,15 +190,49 @@ pub(crate) fn is_host_name(name: &str) -> bool {
         && !last.strip_prefix("0x").is_some_and(hexadecimal)
 }
 
+/// The id of the control group that a directory is.
+fn control_group(path: &Path) -> io::Result<CgroupId> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, Mode::empty())?;
+    let found = rustix::fs::fstatfs(&directory)?.f_type;
+    if u64::try_from(found) != Ok(CGROUP2_SUPER_MAGIC) {
+        return Err(io::Error::other("the directory is not one of cgroup v2"));
+    }
+    Ok(CgroupId(rustix::fs::fstat(&directory)?.st_ino))
+}
+
 /// Where cgroup v2 is mounted, by the first line of /proc/mounts that names it.
 fn cgroup_mount() -> io::Result<PathBuf> {
-    let mounts = fs::read("/proc/mounts")?;
-    let mount = mounts.split(|byte| *byte == b'\n').find_map(|line| {
+    let mount = mount_of_cgroup2(&fs::read("/proc/mounts")?);
+    mount.ok_or_else(|| io::Error::other("cgroup v2 is not mounted"))
+}
+
+fn mount_of_cgroup2(mounts: &[u8]) -> Option<PathBuf> {
+    mounts.split(|byte| *byte == b'\n').find_map(|line| {
         let mut words = line.split(|byte| *byte == b' ');
         let path = words.nth(1)?;
-        (words.next()? == b"cgroup2").then(|| Path::new(OsStr::from_bytes(path)).to_owned())
-    });
-    mount.ok_or_else(|| io::Error::other("cgroup v2 is not mounted"))
+        (words.next()? == b"cgroup2").then(|| OsString::from_vec(unescaped(path)).into())
+    })
+}
+
+/// A path as the kernel writes it (`mangle`, fs/proc_namespace.c): white space, `#` and backslashes are
+/// three octal digits behind a backslash.
+fn unescaped(path: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(path.len());
+    let mut rest = path;
+    loop {
+        match rest {
+            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', behind @ ..] => {
+                plain.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+                rest = behind;
+            }
+            [byte, behind @ ..] => {
+                plain.push(*byte);
+                rest = behind;
+            }
+            [] => return plain,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -296,9 +329,23 @@ mod tests {
     }
 
     #[test]
+    fn a_mount_may_have_any_name() {
+        let mounts = b"proc /proc proc rw 0 0\ncgroup /v1 cgroup rw 0 0\nnone /a\\040b\\134c cgroup2 rw 0 0\n";
+        assert_eq!(mount_of_cgroup2(mounts), Some(PathBuf::from(r"/a b\c")));
+        assert_eq!(mount_of_cgroup2(b"cgroup2 /x cgroup"), None);
+        assert_eq!(unescaped(br"\04 \400 \"), br"\04 \400 \");
+    }
+
+    #[test]
     fn a_path_is_looked_up_below_the_mount_and_as_it_is() {
         let mut system = System::default();
         assert!(system.cgroup(b"/no/such/group").is_err());
+        // No path leads out of the mount, or to something else that is a directory.
+        for path in
+            ["..", "../..", "../memory", "/../..", "/a/../..", "/proc/../proc", "/tmp/../tmp"]
+        {
+            assert!(system.cgroup(path.as_bytes()).is_err(), "{path}");
+        }
         let Ok(mount) = cgroup_mount() else { return };
         let root = system.cgroup(b"/").expect("the root");
         assert_eq!(system.cgroup(mount.as_os_str().as_bytes()).expect("the mount"), root);

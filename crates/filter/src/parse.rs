@@ -11,7 +11,7 @@ use sockeye_model::{State, States};
 
 use crate::address::Reader;
 use crate::error::{ParseError, shown};
-use crate::expression::{ANY_PORT, End, Expression, Host, Predicate, Test};
+use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Predicate, Test};
 use crate::names::Names;
 use crate::words::{Comparison, Text, Token, Word, words};
 use crate::{AddressFamily, Filter, Reading, Services, number, states};
@@ -319,6 +319,8 @@ impl<'a> Parser<'a> {
             // As an interface is shown that is gone.
             .or_else(|| gone().and_then(numbered).filter(|index| *index > 0))
             .or_else(|| numbered(name))
+            .map(Interface::Index)
+            .or_else(|| self.reader.names.is_elsewhere(name).then_some(Interface::Elsewhere))
             .map(Test::Interface)
             .ok_or_else(|| "no interface has this name".to_owned())
     }

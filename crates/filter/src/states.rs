@@ -9,6 +9,22 @@ const BUCKET: States = States::only(State::SynRecv).with(States::only(State::Tim
 /// Listening TCP sockets, unconnected ones of other protocols.
 const IDLE: States = States::only(State::Listen).with(States::only(State::Close));
 
+/// The states that a kernel tells, or is asked for, by the names that the language has for them.
+pub(crate) const NAMES: [(State, &str); 12] = [
+    (State::Established, "established"),
+    (State::SynSent, "syn-sent"),
+    (State::SynRecv, "syn-recv"),
+    (State::FinWait1, "fin-wait-1"),
+    (State::FinWait2, "fin-wait-2"),
+    (State::TimeWait, "time-wait"),
+    (State::Close, "closed"),
+    (State::CloseWait, "close-wait"),
+    (State::LastAck, "last-ack"),
+    (State::Listen, "listening"),
+    (State::Closing, "closing"),
+    (State::BoundInactive, "bound-inactive"),
+];
+
 /// What `state NAME` means where `all` are the states that there are; `None` for no name. Case does
 /// not matter.
 #[must_use]
@@ -20,21 +36,13 @@ pub fn named(name: &[u8], all: States) -> Option<States> {
         b"bucket" => BUCKET,
         b"big" => all.without(BUCKET),
         b"unknown" => States(1),
-        b"established" => States::only(State::Established),
-        b"syn-sent" => States::only(State::SynSent),
-        b"syn-recv" | b"syn-rcv" => States::only(State::SynRecv),
-        b"fin-wait-1" => States::only(State::FinWait1),
-        b"fin-wait-2" => States::only(State::FinWait2),
-        b"time-wait" => States::only(State::TimeWait),
-        b"close" | b"closed" | b"unconnected" => States::only(State::Close),
-        b"close-wait" => States::only(State::CloseWait),
-        b"last-ack" => States::only(State::LastAck),
-        b"listening" => States::only(State::Listen),
-        b"closing" => States::only(State::Closing),
-        b"bound-inactive" if all.contains(State::BoundInactive) => {
-            States::only(State::BoundInactive)
+        b"syn-rcv" => States::only(State::SynRecv),
+        b"close" | b"unconnected" => States::only(State::Close),
+        name => {
+            let mut known = NAMES.iter().filter(|(state, _)| all.contains(*state));
+            let (state, _) = known.find(|(_, of_state)| of_state.as_bytes() == name)?;
+            States::only(*state)
         }
-        _ => return None,
     })
 }
 

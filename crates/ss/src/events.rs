@@ -104,7 +104,6 @@ fn watch(there: &mut There<'_>, outcome: &mut Outcome) -> io::Result<Vec<Watch>>
     }
     let bytes = variable(BUFFER_VARIABLE).and_then(|bytes| bytes.to_str()?.parse().ok());
     let mut watches = Vec::new();
-    let mut without = 0;
     namespaces::visit(places, outcome, |place, outcome| {
         let here = match filter.at(place, options) {
             Ok(here) => here,
@@ -116,7 +115,6 @@ fn watch(there: &mut There<'_>, outcome: &mut Outcome) -> io::Result<Vec<Watch>>
         let groups = groups(options);
         match place.run(move || open(groups, bytes)) {
             Ok(Ok(sockets)) => {
-                without += usize::from(filter.has_unknown_interface());
                 watches.push(Watch { place: place.clone(), sockets, filter: here.filter.clone() });
             }
             Ok(Err(error)) => outcome.failed(format_args!("{error}")),
@@ -124,8 +122,8 @@ fn watch(there: &mut There<'_>, outcome: &mut Outcome) -> io::Result<Vec<Watch>>
         }
         Ok(())
     })?;
-    if without > 0 && without == watches.len() {
-        outcome.failed(format_args!("{}", namespaces::NO_INTERFACE));
+    if let Some(nowhere) = filter.nowhere() {
+        outcome.failed(format_args!("{nowhere}"));
         watches.clear();
     }
     Ok(watches)

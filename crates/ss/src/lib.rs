@@ -128,17 +128,18 @@ pub fn run_with(
             stdout.write_all(help::version(program, version).as_bytes())
         }
         Request::List(mut options) => match options.netns.places() {
-            Ok(places) if options.dump.is_some() => {
+            Ok(places) if options.dump.is_some() && !options.explain => {
                 namespaces::record(&options, &places, stdout, &mut outcome)
             }
             Ok(places) => match Written::read(&mut options, &places, variable) {
-                Ok(_) if options.explain => {
-                    expression::explain(&options, &places, stdout, &mut outcome)
-                }
                 Ok(filter) => {
                     let there = There { options: &options, filter, places: &places, variable };
-                    let voice = Voice { program, stderr };
-                    list(there, screen, stdout, voice, &mut outcome)
+                    if options.explain {
+                        expression::explain(there, stdout, &mut outcome)
+                    } else {
+                        let voice = Voice { program, stderr };
+                        list(there, screen, stdout, voice, &mut outcome)
+                    }
                 }
                 Err(error) => {
                     outcome::say_lines(program, &error, stderr);

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sockeye_diag::{Diag, Extensions, Fate, PASSES, Query, Sockets};
-use sockeye_filter::{Filter, NamesAt, Reading, Scope, Services, System, Text, states};
+use sockeye_filter::{
+    Asked, Filter, Live, NamesAt, Nowhere, Reading, Scope, Services, System, Text, states,
+};
 use sockeye_json::Object;
 use sockeye_model::{Context, Endpoint, Family, Kill, KillAnswer, Protocol, Socket, State, States};
 use sockeye_netns::{Choice, Place, Places};
@@ -42,6 +44,9 @@ pub(crate) struct Options {
     /// Print what would be closed, and close nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Print how the filter is read and what of it the kernel tests, and close nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+    explain_filter: bool,
     /// One JSON object a line (`sockeye schema kill` tells its fields)
     #[arg(long)]
     json: bool,
@@ -74,6 +79,7 @@ const INCOMPLETE: u8 = 3;
 pub(crate) fn run(options: &Options) -> ExitCode {
     let status = match Wish::of(options) {
         Ok(wish) => match options.namespaces.choice().places() {
+            Ok(places) if options.explain_filter => explain(options, &wish, &places),
             Ok(places) => close_all(options, &wish, &places),
             Err(error) => {
                 say(&error);
@@ -140,6 +146,22 @@ impl Wish {
         Filter::parse(&self.text, self.scope, names).map_err(|error| error.to_string())
     }
 
+    /// The names of interfaces that are in none of the places, if the filter reads otherwise at each.
+    fn survey(&self, places: &Places, names: &mut NamesAt) -> Option<Nowhere> {
+        for place in places {
+            if places.len() > 1 && place.enter().is_ok() {
+                names.enter(place);
+                // What is wrong is said when the place is visited for its sockets.
+                if let Ok(filter) = self.filter(names)
+                    && !filter.is_some_and(|filter| filter.depends_on_namespace())
+                {
+                    break;
+                }
+            }
+        }
+        names.nowhere()
+    }
+
     fn states(&self, filter: Option<&Filter>) -> States {
         let by_filter = filter.map_or(States::ALL, Filter::states);
         if !self.named.is_empty() {
@@ -178,7 +200,12 @@ impl Sockets for Matching<'_> {
 
 fn close_all(options: &Options, wish: &Wish, places: &Places) -> u8 {
     let mut names = NamesAt::new(System::default(), places.len() > 1);
-    let (mut status, mut without) = (DONE, 0);
+    // Before a socket is closed: where `dev` names nothing, `not dev` holds of all.
+    if let Some(nowhere) = wish.survey(places, &mut names) {
+        say(&format_args!("{nowhere}; nothing was closed"));
+        return FAILED;
+    }
+    let mut status = DONE;
     let visits = visit(
         places,
         |message| say(message),
@@ -191,7 +218,6 @@ fn close_all(options: &Options, wish: &Wish, places: &Places) -> u8 {
                     USAGE
                 }
             };
-            without += u64::from(names.lack_interface());
             status = worse(status, came);
         },
     );
@@ -201,12 +227,70 @@ fn close_all(options: &Options, wish: &Wish, places: &Places) -> u8 {
     if visits.incomplete {
         status = worse(status, INCOMPLETE);
     }
-    if without > 0 && without == visits.done {
-        say(&"the filter names an interface that is in none of the network namespaces");
-        status = worse(status, FAILED);
-    }
     status
 }
+
+/// Says how the filter was read, and what of it runs where: of several namespaces, in the first.
+fn explain(options: &Options, wish: &Wish, places: &Places) -> u8 {
+    let mut names = NamesAt::new(System::default(), places.len() > 1);
+    let mut status = DONE;
+    let Some(place) = places.iter().next() else { return status };
+    let mut text = String::new();
+    if places.len() > 1 {
+        if let Some(nowhere) = wish.survey(places, &mut names) {
+            say(&nowhere);
+            status = FAILED;
+        }
+        let name = place.name().unwrap_or_default().escape_ascii().to_string();
+        text = format!("network namespace: {name}, the first of {}\n", places.len());
+    }
+    names.enter(place);
+    let filter = match wish.filter(&mut names) {
+        Ok(filter) => filter,
+        Err(wrong) => {
+            say(&wrong);
+            return USAGE;
+        }
+    };
+    let (tcp, udp) = (options.tcp || !options.udp, options.udp || !options.tcp);
+    match &filter {
+        None => text.push_str("expression: none\n"),
+        Some(filter) => match place.run(Diag::open) {
+            Ok(Ok(mut diag)) => {
+                let mut live = Live::new(filter);
+                let protocol = if tcp { Protocol::TCP } else { Protocol::UDP };
+                text.push_str(&live.explain(&mut diag, protocol));
+                if live.autobound_is_open() {
+                    say(&AUTOBOUND_IS_OPEN);
+                    status = FAILED;
+                }
+            }
+            Ok(Err(error)) => {
+                say(&error);
+                return FAILED;
+            }
+            Err(error) => {
+                say(&error);
+                return FAILED;
+            }
+        },
+    }
+    let (ipv4, ipv6) = (options.ipv4 || !options.ipv6, options.ipv6 || !options.ipv4);
+    let asked = Asked { tcp, udp, ipv4, ipv6, states: wish.states(filter.as_ref()) };
+    text.push_str(&format!("sockets: {asked}\n"));
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            say(&format_args!("cannot write the output: {error}"));
+            FAILED
+        }
+        _ => status,
+    }
+}
+
+/// What is said where user space alone would tell who chose a port.
+const AUTOBOUND_IS_OPEN: &str = "autobound: in this filter the kernel does not decide it, and user space would take \
+     ports for autobound that their program chose: nothing is closed. Join it to the rest by `and`; \
+     --explain-filter shows what the kernel tests";
 
 /// Of two exit statuses the one that tells more: a failure before what may be missing.
 fn worse(one: u8, other: u8) -> u8 {
@@ -232,6 +316,7 @@ fn close(options: &Options, filter: Option<&Filter>, states: States, place: &Pla
             return FAILED;
         }
     };
+    let mut live = filter.map(Live::new);
     let mut matching = Matching { filter, sockets: Vec::new(), begin: 0 };
     for (protocol, wanted) in
         [(Protocol::UDP, options.udp || !options.tcp), (Protocol::TCP, options.tcp || !options.udp)]
@@ -246,7 +331,14 @@ fn close(options: &Options, filter: Option<&Filter>, states: States, place: &Pla
             let extensions = if options.json { Extensions::ALL } else { Extensions::NONE };
             let query = Query { family, protocol, states, extensions, program: None };
             matching.begin = matching.sockets.len();
-            match diag.dump_complete(&query, PASSES, &mut matching) {
+            let dumped = match &mut live {
+                None => diag.dump_complete(&query, PASSES, &mut matching),
+                Some(live) => live.dump(&mut diag, &query, |diag, query| {
+                    matching.restart();
+                    diag.dump_complete(query, PASSES, &mut matching)
+                }),
+            };
+            match dumped {
                 Ok(complete) if complete.agreed => {}
                 Ok(complete) => {
                     let (what, passes) = (query.what(), complete.passes);
@@ -262,6 +354,14 @@ fn close(options: &Options, filter: Option<&Filter>, states: States, place: &Pla
                 }
             }
         }
+    }
+    if live.as_ref().is_some_and(Live::autobound_is_open) {
+        say(&AUTOBOUND_IS_OPEN);
+        return FAILED;
+    }
+    if live.as_ref().is_some_and(Live::marks_are_hidden) {
+        say(&"fwmark: the kernel tells marks to those with CAP_NET_ADMIN alone; all count as 0");
+        status = worse(status, INCOMPLETE);
     }
     let answers = if options.dry_run {
         vec![Kill { answer: KillAnswer::WouldClose, errno: None }; matching.sockets.len()]
