@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use sockeye_model::{Endpoint, Family, Socket};
 
-use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Prefix, Test};
+use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Join, Prefix, Test};
 use crate::{Filter, Reading, states};
 
 impl Filter {
@@ -27,6 +27,17 @@ impl Filter {
         match expression {
             Expression::And(parts) => parts.iter().all(|part| self.holds(part, socket)),
             Expression::Or(parts) => parts.iter().any(|part| self.holds(part, socket)),
+            Expression::LeftToRight(parts) => {
+                let mut so_far = None;
+                for (join, part) in parts {
+                    so_far = Some(match (join, so_far) {
+                        (_, None) => self.holds(part, socket),
+                        (Join::And, Some(so_far)) => so_far && self.holds(part, socket),
+                        (Join::Or, Some(so_far)) => so_far || self.holds(part, socket),
+                    });
+                }
+                so_far.unwrap_or(true)
+            }
             Expression::Not(part) => !self.holds(part, socket),
             Expression::Test(predicate) => self.test(&predicate.test, socket),
         }

@@ -46,7 +46,7 @@ use sockeye_model::{Family, States};
 pub use compile::{Codes, Compiled, Left, Why};
 pub use error::ParseError;
 pub use explain::Asked;
-pub use expression::{ANY_PORT, End, Expression, Host, Interface, Predicate, Prefix, Test};
+pub use expression::{ANY_PORT, End, Expression, Host, Interface, Join, Predicate, Prefix, Test};
 pub use live::Live;
 pub use names::{Names, System, Transport};
 pub use parse::Scope;
@@ -179,6 +179,17 @@ fn states_of(expression: &Expression, may: bool) -> States {
     match expression {
         Expression::And(parts) => join(parts, States::ALL, |a, b| a & b),
         Expression::Or(parts) => join(parts, States::NONE, |a, b| a | b),
+        Expression::LeftToRight(parts) => {
+            let mut so_far = States::NONE;
+            for (number, (joined, part)) in parts.iter().enumerate() {
+                let states = states_of(part, may);
+                so_far = match joined {
+                    Join::And if number > 0 => States(so_far.0 & states.0),
+                    _ => so_far.with(states),
+                };
+            }
+            so_far
+        }
         Expression::Not(part) => States(!states_of(part, !may).0),
         Expression::Test(Predicate { test: Test::State(wanted), .. }) => {
             if may {

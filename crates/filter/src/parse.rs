@@ -11,13 +11,12 @@ use sockeye_model::{State, States};
 
 use crate::address::Reader;
 use crate::error::{ParseError, shown};
-use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Predicate, Test};
+use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Join, Predicate, Test};
 use crate::names::Names;
 use crate::words::{Comparison, Text, Token, Word, words};
 use crate::{AddressFamily, Filter, Reading, Services, number, states};
 
-/// How deep parentheses, `not`, and `and` within `or` within `and` may nest. It bounds the stack
-/// of all that walks an expression.
+/// How deep parentheses and `not` may nest. It bounds the stack of all that walks an expression.
 const DEEPEST: usize = 256;
 
 /// What a filter is parsed with beside its text.
@@ -123,18 +122,30 @@ impl<'a> Parser<'a> {
     }
 
     fn left_to_right(&mut self, depth: usize) -> Result<Deep, ParseError> {
-        let mut so_far = self.operand(depth)?;
+        let (first, mut deepest) = self.operand(depth)?;
+        // In parentheses or not, what comes first is joined first.
+        let mut parts: Vec<(Join, Expression)> = match first {
+            Expression::And(parts) => parts.into_iter().map(|part| (Join::And, part)).collect(),
+            Expression::Or(parts) => parts.into_iter().map(|part| (Join::Or, part)).collect(),
+            Expression::LeftToRight(parts) => parts,
+            first => vec![(Join::And, first)],
+        };
         loop {
-            let or = match self.token() {
-                None | Some(Token::Close) => return Ok(so_far),
-                Some(Token::Or) => self.next().is_some(),
-                Some(Token::And) => self.next().is_none(),
+            let join = match self.token() {
+                None | Some(Token::Close) => break,
+                Some(Token::Or) => self.next().map_or(Join::Or, |_| Join::Or),
+                Some(Token::And) => self.next().map_or(Join::And, |_| Join::And),
                 Some(Token::Value | Token::Compare(_)) => return Err(self.error_here(MORE)),
-                Some(_) => false,
+                Some(_) => Join::And,
             };
-            let operand = self.operand(depth)?;
-            so_far = self.joined(or, so_far, operand)?;
+            let (operand, operand_depth) = self.operand(depth)?;
+            parts.push((join, operand));
+            deepest = deepest.max(operand_depth + 1);
+            if deepest > DEEPEST {
+                return Err(self.error_before(too_deep()));
+            }
         }
+        Ok((chain(parts), deepest))
     }
 
     fn alternatives(&mut self, depth: usize) -> Result<Deep, ParseError> {
@@ -336,6 +347,24 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// As flat as it can be said.
+fn chain(mut parts: Vec<(Join, Expression)>) -> Expression {
+    let bare = |parts: Vec<(Join, Expression)>| parts.into_iter().map(|(_, part)| part).collect();
+    let all = |join| parts.iter().skip(1).all(|(other, _)| *other == join);
+    match (parts.len(), all(Join::And), all(Join::Or)) {
+        (1, ..) => parts.swap_remove(0).1,
+        (_, true, _) => Expression::And(bare(parts)),
+        (_, _, true) => Expression::Or(bare(parts)),
+        _ => {
+            // The first one's word says nothing, so that equal chains are equal.
+            if let Some((join, _)) = parts.first_mut() {
+                *join = Join::And;
+            }
+            Expression::LeftToRight(parts)
+        }
+    }
+}
+
 const MORE: &str = "`and`, `or`, or a test is expected here";
 const A_TEST: &str = "a test (src, dst, sport, dport, dev, fwmark, cgroup, autobound), `not` or `(` \
                       is expected here";
@@ -393,9 +422,11 @@ fn mark(text: &[u8]) -> Result<Test, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Codes;
     use crate::tests::Fixed;
     use proptest::prelude::*;
     use rstest::rstest;
+    use sockeye_model::{Protocol, Socket};
 
     fn parsed(text: &str, reading: Reading) -> Result<Option<Filter>, ParseError> {
         let text = Text::new().argument(text.as_bytes());
@@ -438,6 +469,11 @@ mod tests {
         "dev neq lo fwmark == 1/3",
         "not dev = lo and fwmark = 1/3",
         "not dev = lo and fwmark = 1/3"
+    )]
+    #[case(
+        "src a or dst b and src c and dst d or autobound",
+        "( ( src = a or dst = b ) and src = c and dst = d ) or autobound",
+        "src = a or ( dst = b and src = c and dst = d ) or autobound"
     )]
     #[case("", "", "")]
     #[case(" \t ", "", "")]
@@ -528,8 +564,15 @@ mod tests {
             }
         }
         let alternating = "autobound or autobound and ".repeat(100_000) + "autobound";
-        assert!(parsed(&alternating, Reading::Ss).is_err());
-        assert!(parsed(&alternating, Reading::Precedence).is_ok());
+        for reading in [Reading::Ss, Reading::Precedence] {
+            let filter = parsed(&alternating, reading).expect("flat").expect("not empty");
+            // Nothing that walks it goes deep.
+            assert!(filter.compile(Codes::ALL).too_long);
+            assert!(!filter.matches(&Socket::new(Protocol::TCP)));
+            assert_eq!(filter.states(), States::ALL);
+            assert!(filter.expression().to_string().len() > alternating.len());
+            assert_eq!(filter.clone(), filter);
+        }
     }
 
     #[test]

@@ -105,6 +105,14 @@ fn expression() -> impl Strategy<Value = String> {
         prop_oneof![
             (inner.clone(), select(vec!["and", "or", ""]), inner.clone())
                 .prop_map(|(left, word, right)| format!("( {left} {word} {right} )")),
+            (
+                inner.clone(),
+                select(vec!["and", "or"]),
+                inner.clone(),
+                select(vec!["and", "or"]),
+                inner.clone()
+            )
+                .prop_map(|(a, one, b, other, c)| format!("( {a} {one} {b} {other} {c} )")),
             inner.prop_map(|part| format!("not {part}")),
         ]
     })
