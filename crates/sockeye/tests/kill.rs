@@ -161,7 +161,6 @@ fn autobound_spares_a_port_that_its_program_chose() {
         (chosen, handed_out)
     };
     let (chosen, handed_out) = namespace.run(open).unwrap();
-    // bind(2) to port 0 leaves no lock in newer kernels, and connect(2) without it none in any.
     let ports = |line: &str, status| ended(&sockeye(&namespace, line), status);
     let (shown, _) = ports("kill -n autobound", 0);
     let port = handed_out.local_addr().unwrap().port();
