@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use sockeye_model::Family;
 
-use crate::expression::{ANY_PORT, Host, Prefix};
-use crate::names::{Names, Transport};
+use crate::expression::{ANY_PORT, Host, Interface, Prefix};
+use crate::names::{Names, Transport, is_host_name, is_service_name};
 use crate::protocols;
 use crate::{AddressFamily, Reading, Services, number};
 
@@ -107,13 +107,13 @@ impl Reader<'_> {
         if matches!(port, [] | [b'*', ..]) {
             return Ok(ANY_PORT);
         }
-        if let Some(port) = number::whole(port).and_then(|port| i32::try_from(port).ok()) {
-            return match (self.reading, port) {
-                (Reading::Ss, _) | (Reading::Precedence, 0..=65535) => Ok(port),
-                _ => Err("a port from 0 to 65535 is expected here".to_owned()),
-            };
+        if let Some(number) = number::whole(port) {
+            let port = i32::try_from(number).ok();
+            let known =
+                port.filter(|port| self.reading == Reading::Ss || (0..=65535).contains(port));
+            return known.ok_or_else(|| "a port from 0 to 65535 is expected here".to_owned());
         }
-        let name = std::str::from_utf8(port).ok().filter(|name| !name.contains('\0'));
+        let name = std::str::from_utf8(port).ok().filter(|name| is_service_name(name));
         let mut found = |wanted, transport| {
             name.filter(|_| wanted).and_then(|name| self.names.service(name, transport))
         };
@@ -137,6 +137,8 @@ impl Reader<'_> {
                 number::whole(port)
                     .and_then(|index| u32::try_from(index).ok())
                     .or_else(|| self.names.interface(port))
+                    .map(Interface::Index)
+                    .or_else(|| self.names.is_elsewhere(port).then_some(Interface::Elsewhere))
                     .ok_or("an interface, by name or index, is expected here")?,
             ),
         };
@@ -285,9 +287,4 @@ fn prefix_length(text: &[u8]) -> Option<u8> {
     }
     let mask = u32::from_be_bytes(ipv4_octets(text)?);
     (mask.leading_ones() + mask.trailing_zeros() >= 32).then(|| mask.leading_ones() as u8)
-}
-
-/// What a resolver may be asked for.
-fn is_host_name(name: &str) -> bool {
-    !name.contains(['\0', '/'])
 }

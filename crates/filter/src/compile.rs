@@ -8,10 +8,14 @@
 //! the kernel there ([`Filter::matches`]) and both tests count. With `dev` anywhere in a filter `ss`
 //! sends none, and user space alone counts; then the program follows user space's meaning.
 
+use std::slice;
+
 use sockeye_diag::bytecode::{Code, Condition, HostCondition, Program};
 use sockeye_model::Family;
 
-use crate::expression::{ANY_PORT, End, Expression, Host, Predicate, Prefix, Test};
+use crate::expression::{
+    ANY_PORT, End, Expression, Host, Interface, Join, Predicate, Prefix, Test,
+};
 use crate::{Filter, Reading};
 
 /// A set of instructions.
@@ -81,15 +85,36 @@ impl Filter {
             (Reading::Ss, false) => Meaning::ProgramOfSs,
             (Reading::Ss, true) => Meaning::UserSpaceOfSs,
         };
-        let mut compiler = Compiler { codes, meaning, left: Vec::new() };
+        let mut compiler = Compiler::new(codes, meaning);
         let program = match compiler.part(&self.expression, true) {
             Part::Always => None,
             Part::Never => Some(Program::test(Condition::Never)),
             Part::Program(program) => Some(program),
         };
         // Encoding tells whether it fits.
-        let too_long = program.as_ref().is_some_and(|program| program.to_bytes().is_none());
+        let too_long = compiler.too_long
+            || program.as_ref().is_some_and(|program| program.to_bytes().is_none());
         Compiled { program: program.filter(|_| !too_long), left: compiler.left, too_long }
+    }
+}
+
+impl Filter {
+    /// Whether a program of these instructions decides wherever the filter says `autobound`: what is joined
+    /// to it otherwise than by `and` can all be tested there. Else a socket may come through whose port
+    /// the program chose, within the range of those that the kernel hands out.
+    pub(crate) fn autobound_is_decided(&self, codes: Codes) -> bool {
+        let parts = match &self.expression {
+            Expression::And(parts) => parts.as_slice(),
+            whole => slice::from_ref(whole),
+        };
+        let autobound = |part: &&Expression| {
+            part.tests().any(|predicate| matches!(predicate.test, Test::Autobound))
+        };
+        parts.iter().filter(autobound).all(|part| {
+            let mut compiler = Compiler::new(codes, Meaning::Kernel);
+            compiler.part(part, true);
+            compiler.left.is_empty()
+        })
     }
 }
 
@@ -124,8 +149,32 @@ impl Part {
         }
     }
 
+    /// Without a look at how long each instruction is: none has fewer than four bytes.
+    fn is_too_long(&self) -> bool {
+        matches!(self, Part::Program(program) if program.codes().count() > Program::LONGEST / 4)
+    }
+
     fn of(program: Option<Program>, otherwise: Part) -> Part {
         program.map_or(otherwise, Part::Program)
+    }
+}
+
+/// What `and` or `or` makes of several parts.
+fn joined(join: Join, parts: Vec<Part>) -> Part {
+    let mut programs = Vec::new();
+    let (mut always, mut never) = (false, false);
+    for part in parts {
+        match part {
+            Part::Always => always = true,
+            Part::Never => never = true,
+            Part::Program(program) => programs.push(program),
+        }
+    }
+    match join {
+        Join::And if never => Part::Never,
+        Join::And => Part::of(Program::all(programs), Part::Always),
+        Join::Or if always => Part::Always,
+        Join::Or => Part::of(Program::any(programs), Part::Never),
     }
 }
 
@@ -133,6 +182,14 @@ struct Compiler {
     codes: Codes,
     meaning: Meaning,
     left: Vec<Left>,
+    /// A part was given up, as the program would not fit.
+    too_long: bool,
+}
+
+impl Compiler {
+    fn new(codes: Codes, meaning: Meaning) -> Compiler {
+        Compiler { codes, meaning, left: Vec::new(), too_long: false }
+    }
 }
 
 impl Compiler {
@@ -141,30 +198,15 @@ impl Compiler {
     fn part(&mut self, expression: &Expression, more: bool) -> Part {
         match expression {
             Expression::And(parts) => {
-                let mut programs = Vec::new();
                 // All are looked at, so that all that is left to user space is told.
-                let mut never = false;
-                for part in parts {
-                    match self.part(part, more) {
-                        Part::Always => {}
-                        Part::Never => never = true,
-                        Part::Program(program) => programs.push(program),
-                    }
-                }
-                if never { Part::Never } else { Part::of(Program::all(programs), Part::Always) }
+                let parts: Vec<_> = parts.iter().map(|part| self.part(part, more)).collect();
+                joined(Join::And, parts)
             }
             Expression::Or(parts) => {
-                let mut programs = Vec::new();
-                let mut always = false;
-                for part in parts {
-                    match self.part(part, more) {
-                        Part::Always => always = true,
-                        Part::Never => {}
-                        Part::Program(program) => programs.push(program),
-                    }
-                }
-                if always { Part::Always } else { Part::of(Program::any(programs), Part::Never) }
+                let parts: Vec<_> = parts.iter().map(|part| self.part(part, more)).collect();
+                joined(Join::Or, parts)
             }
+            Expression::LeftToRight(parts) => self.left_to_right(parts, more),
             Expression::Not(part) => self.part(part, !more).inverted(),
             Expression::Test(predicate) => match self.test(predicate) {
                 Ok(part) => part,
@@ -177,6 +219,26 @@ impl Compiler {
                 }
             },
         }
+    }
+
+    /// What is joined by the same word, at once.
+    fn left_to_right(&mut self, parts: &[(Join, Expression)], more: bool) -> Part {
+        let mut word = parts.get(1).map_or(Join::And, |(join, _)| *join);
+        let mut run = Vec::new();
+        for (number, (join, expression)) in parts.iter().enumerate() {
+            if number > 1 && *join != word {
+                let before = joined(word, std::mem::take(&mut run));
+                // Whatever is joined to it makes it no shorter, and takes the longer the longer it is.
+                self.too_long |= before.is_too_long();
+                if self.too_long {
+                    return if more { Part::Always } else { Part::Never };
+                }
+                run.push(before);
+                word = *join;
+            }
+            run.push(self.part(expression, more));
+        }
+        joined(word, run)
     }
 
     fn test(&self, predicate: &Predicate) -> Result<Part, Why> {
@@ -211,7 +273,8 @@ impl Compiler {
                     }
                 })
             }
-            Test::Interface(index) => self.allowed(Condition::Interface(*index)),
+            Test::Interface(Interface::Index(index)) => self.allowed(Condition::Interface(*index)),
+            Test::Interface(Interface::Elsewhere) => Ok(Part::Never),
             Test::Mark { mark, mask } => self.allowed(Condition::Mark { mark: *mark, mask: *mask }),
             Test::Cgroup(id) => self.allowed(Condition::Cgroup(id.0)),
             Test::Autobound if self.meaning == Meaning::UserSpaceOfSs => Err(Why::PortRange),

@@ -8,10 +8,10 @@
 
 use std::net::IpAddr;
 
-use sockeye_model::{Endpoint, Family, Socket, State, States};
+use sockeye_model::{Endpoint, Family, Socket};
 
-use crate::expression::{ANY_PORT, End, Expression, Host, Prefix, Test};
-use crate::{Filter, Reading};
+use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Join, Prefix, Test};
+use crate::{Filter, Reading, states};
 
 impl Filter {
     /// Whether a socket is one of those that the filter wants. What the kernel did not tell (a mark
@@ -27,6 +27,17 @@ impl Filter {
         match expression {
             Expression::And(parts) => parts.iter().all(|part| self.holds(part, socket)),
             Expression::Or(parts) => parts.iter().any(|part| self.holds(part, socket)),
+            Expression::LeftToRight(parts) => {
+                let mut so_far = None;
+                for (join, part) in parts {
+                    so_far = Some(match (join, so_far) {
+                        (_, None) => self.holds(part, socket),
+                        (Join::And, Some(so_far)) => so_far && self.holds(part, socket),
+                        (Join::Or, Some(so_far)) => so_far || self.holds(part, socket),
+                    });
+                }
+                so_far.unwrap_or(true)
+            }
             Expression::Not(part) => !self.holds(part, socket),
             Expression::Test(predicate) => self.test(&predicate.test, socket),
         }
@@ -37,14 +48,17 @@ impl Filter {
             Test::Host(end, host) => self.is_host(host, socket.family, end.of(socket)),
             Test::PortAtLeast(end, port) => i32::from(end.of(socket).port) >= *port,
             Test::PortAtMost(end, port) => i32::from(end.of(socket).port) <= *port,
-            Test::Interface(index) => socket.interface.map_or(0, Into::into) == *index,
+            Test::Interface(Interface::Index(index)) => {
+                socket.interface.map_or(0, Into::into) == *index
+            }
+            Test::Interface(Interface::Elsewhere) => false,
             Test::Mark { mark, mask } => socket.mark.unwrap_or(0) & mask == *mark,
             Test::Cgroup(id) => socket.cgroup_id.map_or(0, |id| id.0) == id.0,
             Test::Autobound => {
                 let (first, last) = self.ephemeral;
                 (first..=last).contains(&i64::from(socket.local.port))
             }
-            Test::State(states) => is_in(socket.state, *states),
+            Test::State(wanted) => states::hold(*wanted, socket.protocol, socket.state),
         }
     }
 
@@ -76,13 +90,6 @@ impl End {
             End::Destination => &socket.peer,
         }
     }
-}
-
-/// Bound, inactive sockets are told as closed ones.
-fn is_in(state: State, states: States) -> bool {
-    states.contains(state)
-        || state == State::Close && states.contains(State::BoundInactive)
-        || state == State::NewSynRecv && states.contains(State::SynRecv)
 }
 
 /// An address as both families have it on the wire: IPv4 in the first four bytes.

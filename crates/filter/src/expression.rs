@@ -11,10 +11,22 @@ pub enum Expression {
     And(Vec<Expression>),
     /// One of these holds.
     Or(Vec<Expression>),
+    /// `and` and `or` taken from left to right, each joining its expression to all before it. The first
+    /// one's word says nothing. As a list, since it would nest as deep as it is long.
+    LeftToRight(Vec<(Join, Expression)>),
     /// This does not hold.
     Not(Box<Expression>),
     /// A test of one thing.
     Test(Predicate),
+}
+
+/// What joins an expression to those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// Both have to hold.
+    And,
+    /// One of them has to.
+    Or,
 }
 
 /// A test, and the words that said it.
@@ -35,8 +47,8 @@ pub enum Test {
     PortAtLeast(End, i32),
     /// `sport <= N`, `dport <= N`.
     PortAtMost(End, i32),
-    /// `dev`: index of the interface that the socket is bound to; 0 for none.
-    Interface(u32),
+    /// `dev`: the interface that the socket is bound to; index 0 for none.
+    Interface(Interface),
     /// `fwmark`: the mark's bits in `mask` are these.
     Mark {
         /// The bits.
@@ -50,6 +62,15 @@ pub enum Test {
     Autobound,
     /// `state`: in one of these.
     State(States),
+}
+
+/// An interface, as it is found in a network namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interface {
+    /// Its index.
+    Index(u32),
+    /// No interface has this name here, but one may in another namespace: no socket is bound to it.
+    Elsewhere,
 }
 
 /// An end of a socket.
@@ -78,7 +99,7 @@ pub enum Host {
         /// `None` for any.
         protocol: Option<u16>,
         /// `None` for any.
-        interface: Option<u32>,
+        interface: Option<Interface>,
     },
     /// `netlink:`, protocol (NETLINK_*) and port id.
     Netlink {
@@ -130,6 +151,11 @@ impl Expression {
                     part.gather(found);
                 }
             }
+            Expression::LeftToRight(parts) => {
+                for (_, part) in parts {
+                    part.gather(found);
+                }
+            }
             Expression::Not(part) => part.gather(found),
             Expression::Test(predicate) => found.push(predicate),
         }
@@ -151,6 +177,24 @@ impl fmt::Display for Expression {
         match self {
             Expression::And(parts) => joined(f, parts, "and"),
             Expression::Or(parts) => joined(f, parts, "or"),
+            Expression::LeftToRight(parts) => {
+                // A pair of parentheses around everything before each change of the word.
+                let words = || parts.iter().skip(1).map(|(join, _)| *join);
+                let changes = words().zip(words().skip(1)).filter(|(one, next)| one != next);
+                f.write_str(&"( ".repeat(changes.count()))?;
+                let mut before = words().next();
+                for (number, (join, part)) in parts.iter().enumerate() {
+                    if number > 0 {
+                        if before != Some(*join) {
+                            f.write_str(" )")?;
+                        }
+                        before = Some(*join);
+                        f.write_str(if *join == Join::Or { " or " } else { " and " })?;
+                    }
+                    part.write_operand(f)?;
+                }
+                Ok(())
+            }
             Expression::Not(part) => {
                 f.write_str("not ")?;
                 part.write_operand(f)
@@ -163,7 +207,9 @@ impl fmt::Display for Expression {
 impl Expression {
     fn write_operand(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Expression::And(_) | Expression::Or(_) => write!(f, "( {self} )"),
+            Expression::And(_) | Expression::Or(_) | Expression::LeftToRight(_) => {
+                write!(f, "( {self} )")
+            }
             Expression::Not(_) | Expression::Test(_) => write!(f, "{self}"),
         }
     }

@@ -30,6 +30,7 @@ mod address;
 mod compile;
 mod error;
 mod evaluate;
+mod explain;
 mod expression;
 mod live;
 mod names;
@@ -40,15 +41,16 @@ mod protocols;
 pub mod states;
 mod words;
 
-use sockeye_model::{Family, State, States};
+use sockeye_model::{Family, States};
 
 pub use compile::{Codes, Compiled, Left, Why};
 pub use error::ParseError;
-pub use expression::{ANY_PORT, End, Expression, Host, Predicate, Prefix, Test};
+pub use explain::Asked;
+pub use expression::{ANY_PORT, End, Expression, Host, Interface, Join, Predicate, Prefix, Test};
 pub use live::Live;
 pub use names::{Names, System, Transport};
 pub use parse::Scope;
-pub use place::NamesAt;
+pub use place::{NamesAt, Nowhere};
 pub use words::Text;
 
 /// How `and`, `or` and `not` bind, and how much else is taken.
@@ -131,12 +133,22 @@ impl Filter {
     /// ports that the kernel hands out.
     #[must_use]
     pub fn depends_on_namespace(&self) -> bool {
-        self.tests(|test| matches!(test, Test::Interface(_) | Test::Autobound))
+        self.tests(|test| match test {
+            Test::Interface(_) | Test::Autobound => true,
+            Test::Host(_, Host::Link { interface, .. }) => interface.is_some(),
+            _ => false,
+        })
     }
 
     /// Whether any test is one of these.
     pub(crate) fn tests(&self, wanted: impl Fn(&Test) -> bool) -> bool {
         self.expression.tests().any(|predicate| wanted(&predicate.test))
+    }
+
+    /// Whether it is tested who chose a port.
+    #[must_use]
+    pub fn tests_autobound(&self) -> bool {
+        self.tests(|test| matches!(test, Test::Autobound))
     }
 
     /// Whether marks are tested, which the kernel tells to those with CAP_NET_ADMIN alone.
@@ -167,11 +179,24 @@ fn states_of(expression: &Expression, may: bool) -> States {
     match expression {
         Expression::And(parts) => join(parts, States::ALL, |a, b| a & b),
         Expression::Or(parts) => join(parts, States::NONE, |a, b| a | b),
+        Expression::LeftToRight(parts) => {
+            let mut so_far = States::NONE;
+            for (number, (joined, part)) in parts.iter().enumerate() {
+                let states = states_of(part, may);
+                so_far = match joined {
+                    Join::And if number > 0 => States(so_far.0 & states.0),
+                    _ => so_far.with(states),
+                };
+            }
+            so_far
+        }
         Expression::Not(part) => States(!states_of(part, !may).0),
-        Expression::Test(Predicate { test: Test::State(states), .. }) => {
-            // A bound, inactive socket is told as a closed one: the two are not told apart.
-            let alike = States::only(State::Close).with(States::only(State::BoundInactive));
-            if states.0 & alike.0 != 0 { states.with(alike) } else { *states }
+        Expression::Test(Predicate { test: Test::State(wanted), .. }) => {
+            if may {
+                states::possible(*wanted)
+            } else {
+                states::certain(*wanted)
+            }
         }
         Expression::Test(_) => {
             if may {
@@ -189,7 +214,7 @@ mod tests {
     use std::io;
     use std::net::IpAddr;
 
-    use sockeye_model::CgroupId;
+    use sockeye_model::{CgroupId, Protocol, Socket, State};
 
     /// Names that are the same on every host.
     pub(crate) struct Fixed;
@@ -204,10 +229,12 @@ mod tests {
                 None => true,
                 Some(family) => (family == Family::Inet) == address.is_ipv4(),
             };
+            assert!(!name.contains([':', '%']) && !name.starts_with("0x"), "{name} is no name");
             let one_letter = name.len() == 1 && name.bytes().all(|byte| byte.is_ascii_lowercase());
             known.iter().filter(wanted).filter(|_| one_letter).copied().collect()
         }
         fn service(&mut self, name: &str, transport: Transport) -> Option<u16> {
+            assert!(name.contains(|c: char| c.is_ascii_alphabetic()), "{name} is no name");
             match (name, transport) {
                 ("ssh", Transport::Tcp) => Some(22),
                 ("split", Transport::Udp) => Some(1),
@@ -241,5 +268,28 @@ mod tests {
         let closed = States::only(State::Close).with(States::only(State::BoundInactive));
         assert_eq!(states("state closed"), closed);
         assert_eq!(states("exclude closed"), States::ALL.without(closed));
+    }
+
+    #[test]
+    fn an_unconnected_udp_socket_is_not_connected() {
+        let mut socket = Socket::new(Protocol::UDP);
+        socket.state = State::Close;
+        for (text, udp, tcp) in [
+            ("state connected", false, true),
+            ("exclude connected", true, false),
+            ("state synchronized", false, true),
+            ("state bound-inactive", false, true),
+            ("exclude bound-inactive", true, false),
+            ("exclude closed", false, false),
+        ] {
+            let written = Text::new().argument(text.as_bytes());
+            let filter = Filter::parse(&written, Scope::new(Reading::Precedence), &mut Fixed);
+            let filter = filter.expect("a filter").expect("not empty");
+            for (protocol, holds) in [(Protocol::UDP, udp), (Protocol::TCP, tcp)] {
+                socket.protocol = protocol;
+                assert_eq!(filter.matches(&socket), holds, "{text} {protocol:?}");
+                assert!(!holds || filter.states().contains(State::Close), "{text}");
+            }
+        }
     }
 }

@@ -1,7 +1,5 @@
-//! A filter before the running kernel: what it takes of the program, and what is explained of that.
+//! A filter before the running kernel: what it takes of the program.
 
-use std::fmt::{self, Write};
-use std::io;
 use std::ops::ControlFlow;
 
 use rustix::io::Errno;
@@ -10,8 +8,8 @@ use sockeye_diag::{Diag, Error, Extensions, Query, Sockets};
 use sockeye_model::{Family, Protocol, Socket, States};
 use sockeye_netlink::Receive;
 
-use crate::compile::{Codes, Compiled, Why};
-use crate::{Filter, Reading};
+use crate::Filter;
+use crate::compile::{Codes, Compiled};
 
 /// A filter and the program that this kernel takes of it.
 #[derive(Debug, Clone)]
@@ -86,79 +84,55 @@ impl<'a> Live<'a> {
                 self.refused.push((code, errno));
             }
         }
-        let codes = self.refused.iter().fold(Codes::ALL, |codes, (code, _)| codes.without(*code));
-        self.compiled = self.filter.compile(codes);
+        self.compiled = self.filter.compile(self.codes());
     }
 
-    /// The error number with which the kernel refuses the program as a whole.
-    fn refusal<R: Receive>(&self, diag: &mut Diag<R>, protocol: Protocol) -> Option<i32> {
+    /// Has a dump made with as much of the filter as the kernel takes, and made again after it has refused
+    /// a program. `dump` hands back an error only as long as it may be called again.
+    ///
+    /// # Errors
+    /// The dump's, if the program is not why.
+    pub fn dump<R: Receive, T>(
+        &mut self,
+        diag: &mut Diag<R>,
+        query: &Query<'_>,
+        mut dump: impl FnMut(&mut Diag<R>, &Query<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        loop {
+            let program = self.compiled.program.clone();
+            let query = Query { program: program.as_ref(), ..*query };
+            match dump(diag, &query) {
+                Err(error) if self.learn(diag, &error, query.protocol) => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    /// True where the filter says `autobound`, and the program that the kernel takes does not decide
+    /// that: user space's test alone takes every port of a range for one that the kernel chose.
+    #[must_use]
+    pub fn autobound_is_open(&self) -> bool {
+        self.filter.tests_autobound()
+            && (self.compiled.program.is_none() || !self.filter.autobound_is_decided(self.codes()))
+    }
+
+    /// The instructions that the kernel has not refused.
+    fn codes(&self) -> Codes {
+        self.refused.iter().fold(Codes::ALL, |codes, (code, _)| codes.without(*code))
+    }
+
+    /// What is explained of it.
+    pub(crate) fn told(&self) -> (&Compiled, &[(Code, i32)]) {
+        (&self.compiled, &self.refused)
+    }
+
+    /// After the kernel was asked, the error number with which it refuses the program as a whole.
+    pub(crate) fn refusal<R: Receive>(
+        &self,
+        diag: &mut Diag<R>,
+        protocol: Protocol,
+    ) -> Option<i32> {
         self.compiled.program.as_ref().and_then(|program| refusal(diag, program, protocol))
-    }
-
-    /// What runs where, in lines, after the kernel was asked.
-    pub fn explain<R: Receive>(&mut self, diag: &mut Diag<R>, protocol: Protocol) -> String {
-        self.ask(diag, protocol);
-        let whole = self.refusal(diag, protocol);
-        let mut text = String::new();
-        // A String takes everything.
-        let _ = self.write_explanation(&mut text, whole);
-        text
-    }
-
-    fn write_explanation(&self, out: &mut String, refused: Option<i32>) -> fmt::Result {
-        let Live { filter, compiled, .. } = self;
-        writeln!(out, "expression: {}", filter.expression())?;
-        let reading = match filter.reading() {
-            Reading::Ss => "from left to right, as ss reads",
-            Reading::Precedence => "not before and before or",
-        };
-        writeln!(out, "reading: {reading}")?;
-        match (&compiled.program, refused) {
-            (Some(program), None) => {
-                let length = program.to_bytes().map_or(0, |bytes| bytes.len());
-                writeln!(out, "kernel: a program of {length} bytes")?;
-                for line in program.to_string().lines() {
-                    writeln!(out, "  {line}")?;
-                }
-            }
-            (Some(_), Some(errno)) => {
-                let why = io::Error::from_raw_os_error(errno);
-                writeln!(out, "kernel: nothing, it refuses the program: {why}")?;
-            }
-            (None, _) if compiled.too_long => {
-                let longest = Program::LONGEST;
-                writeln!(out, "kernel: nothing, the program would be longer than {longest} bytes")?;
-            }
-            (None, _) => writeln!(out, "kernel: nothing")?,
-        }
-        if compiled.left.is_empty() && compiled.program.is_some() && refused.is_none() {
-            writeln!(out, "user space: all of it once more")?;
-        } else {
-            writeln!(out, "user space: all of it, and alone:")?;
-        }
-        for left in &compiled.left {
-            writeln!(out, "  {}: {}", left.text, self.reason(left.why))?;
-        }
-        for (code, errno) in &self.refused {
-            let (name, why) = (code.name(), io::Error::from_raw_os_error(*errno));
-            let since = code.since().unwrap_or("ever");
-            write!(out, "refused: {name} (since Linux {since}): {why}")?;
-            out.push_str(if *code == Code::MarkCond { "; it needs CAP_NET_ADMIN\n" } else { "\n" });
-        }
-        Ok(())
-    }
-
-    fn reason(&self, why: Why) -> String {
-        match why {
-            Why::Refused(code) => format!("the kernel refuses {}", code.name()),
-            Why::State => "the request names the states".to_owned(),
-            Why::AnyFamily => {
-                "where there is `dev`, ss compares bits whatever the family".to_owned()
-            }
-            Why::PortRange => {
-                "where there is `dev`, ss takes ip_local_port_range for it".to_owned()
-            }
-        }
     }
 }
 

@@ -3,15 +3,15 @@
 //! A filter is parsed over the trait [`Names`], so that a test decides what there is. [`System`]
 //! asks this host, in the calling thread's namespaces.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
 
 use dns_lookup::AddrInfoHints;
+use rustix::fs::{Mode, OFlags};
 use sockeye_model::{CgroupId, Family};
 use sockeye_netlink::{Client, Protocol, Request};
 
@@ -47,6 +47,11 @@ pub enum Transport {
 pub trait Names {
     /// Index of the interface of this name, or this alternative name.
     fn interface(&mut self, name: &[u8]) -> Option<u32>;
+    /// Whether an interface of this name, which is not here, may be in another network namespace for which
+    /// the filter is read as well.
+    fn is_elsewhere(&mut self, _name: &[u8]) -> bool {
+        false
+    }
     /// Addresses of a host, of one family or of both, IPv4 first.
     fn host(&mut self, name: &str, family: Option<Family>) -> Vec<IpAddr>;
     /// Port of a service.
@@ -102,6 +107,9 @@ impl Names for System {
     }
 
     fn host(&mut self, name: &str, family: Option<Family>) -> Vec<IpAddr> {
+        if !is_host_name(name) {
+            return Vec::new();
+        }
         let families = match family {
             Some(Family::Inet) => &[libc::AF_INET][..],
             Some(Family::Inet6) => &[libc::AF_INET6],
@@ -125,6 +133,9 @@ impl Names for System {
     }
 
     fn service(&mut self, name: &str, transport: Transport) -> Option<u16> {
+        if !is_service_name(name) {
+            return None;
+        }
         let socktype = match transport {
             Transport::Tcp => libc::SOCK_STREAM,
             Transport::Udp => libc::SOCK_DGRAM,
@@ -136,20 +147,14 @@ impl Names for System {
 
     fn cgroup(&mut self, path: &[u8]) -> io::Result<CgroupId> {
         let written = Path::new(OsStr::from_bytes(path));
-        let is_cgroup = rustix::fs::statfs(written)
-            .is_ok_and(|found| u64::try_from(found.f_type) == Ok(CGROUP2_SUPER_MAGIC));
-        let directory = if is_cgroup {
-            written.to_owned()
-        } else {
-            let mount = cgroup_mount()?;
-            let below = path.iter().position(|byte| *byte != b'/').unwrap_or(path.len());
-            mount.join(OsStr::from_bytes(path.get(below..).unwrap_or_default()))
-        };
-        let found = fs::metadata(directory)?;
-        if !found.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
+        if let Ok(id) = control_group(written) {
+            return Ok(id);
         }
-        Ok(CgroupId(found.ino()))
+        let below = written.components().filter(|part| *part != Component::RootDir);
+        if below.clone().any(|part| part == Component::ParentDir) {
+            return Err(io::Error::other("`..` leads out of the control groups"));
+        }
+        control_group(&cgroup_mount()?.join(below.collect::<PathBuf>()))
     }
 
     fn ephemeral_ports(&mut self) -> (i64, i64) {
@@ -163,20 +168,77 @@ impl Names for System {
     }
 }
 
+/// Whether a text may name a service: it has a letter (RFC 6335, 5.1). One without may be a number to
+/// `getaddrinfo`, which keeps the low 16 bits of it.
+pub(crate) fn is_service_name(name: &str) -> bool {
+    name.bytes().any(|byte| byte.is_ascii_alphabetic()) && !name.contains('\0')
+}
+
+/// Whether a text may name a host: `getaddrinfo` must not take it for an address in one of the ways in
+/// which they can be written (`inet_aton`: one to four numbers of C; IPv6, with the name of a scope). No
+/// host's name has a number for its last label (RFC 1123, 2.1), nor a colon in it.
+pub(crate) fn is_host_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.') || !c.is_ascii();
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    let last = labels.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    // No label begins with a hyphen, and a number of C may.
+    let last = last.trim_start_matches('-');
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let hexadecimal = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.chars().all(|c| allowed(c) && !c.is_whitespace() && !c.is_control())
+        && !digits(last)
+        && !last.strip_prefix("0x").is_some_and(hexadecimal)
+}
+
+/// The id of the control group that a directory is.
+fn control_group(path: &Path) -> io::Result<CgroupId> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, Mode::empty())?;
+    let found = rustix::fs::fstatfs(&directory)?.f_type;
+    if u64::try_from(found) != Ok(CGROUP2_SUPER_MAGIC) {
+        return Err(io::Error::other("the directory is not one of cgroup v2"));
+    }
+    Ok(CgroupId(rustix::fs::fstat(&directory)?.st_ino))
+}
+
 /// Where cgroup v2 is mounted, by the first line of /proc/mounts that names it.
 fn cgroup_mount() -> io::Result<PathBuf> {
-    let mounts = fs::read("/proc/mounts")?;
-    let mount = mounts.split(|byte| *byte == b'\n').find_map(|line| {
+    let mount = mount_of_cgroup2(&fs::read("/proc/mounts")?);
+    mount.ok_or_else(|| io::Error::other("cgroup v2 is not mounted"))
+}
+
+fn mount_of_cgroup2(mounts: &[u8]) -> Option<PathBuf> {
+    mounts.split(|byte| *byte == b'\n').find_map(|line| {
         let mut words = line.split(|byte| *byte == b' ');
         let path = words.nth(1)?;
-        (words.next()? == b"cgroup2").then(|| Path::new(OsStr::from_bytes(path)).to_owned())
-    });
-    mount.ok_or_else(|| io::Error::other("cgroup v2 is not mounted"))
+        (words.next()? == b"cgroup2").then(|| OsString::from_vec(unescaped(path)).into())
+    })
+}
+
+/// A path as the kernel writes it (`mangle`, fs/proc_namespace.c): white space, `#` and backslashes are
+/// three octal digits behind a backslash.
+fn unescaped(path: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(path.len());
+    let mut rest = path;
+    loop {
+        match rest {
+            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', behind @ ..] => {
+                plain.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+                rest = behind;
+            }
+            [byte, behind @ ..] => {
+                plain.push(*byte);
+                rest = behind;
+            }
+            [] => return plain,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_loopback_interface_is_found() {
@@ -193,9 +255,69 @@ mod tests {
         assert_eq!(system.service("ssh", Transport::Tcp), Some(22));
         assert_eq!(system.service("domain", Transport::Udp), Some(53));
         assert_eq!(system.service("no-such-service", Transport::Tcp), None);
+        // Everything else may be asked of a server far away.
         let four = system.host("localhost", Some(Family::Inet));
         assert_eq!(four, [IpAddr::from([127, 0, 0, 1])]);
-        assert!(system.host("no such host", None).is_empty());
+    }
+
+    #[test]
+    fn a_number_is_no_name() {
+        let mut system = System::default();
+        for port in
+            ["4294967375", "65615", "22", "022", " 22", "+22", "-22", "\t22", "", "99999999999999"]
+        {
+            assert_eq!(system.service(port, Transport::Tcp), None, "{port:?}");
+        }
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0X7F.1",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "",
+            "127.0.0.1 x",
+            "localhost\t",
+            "::1",
+            "fe80::1%lo",
+            "::ffff:127.0.0.1",
+            "a/b",
+            "0x",
+        ] {
+            assert_eq!(system.host(host, None), Vec::<IpAddr>::new(), "{host:?}");
+        }
+        for host in
+            ["localhost", "a.example", "3com.example", "x7", "b\u{fc}cher.example.", "my_host-1"]
+        {
+            assert!(is_host_name(host), "{host:?}");
+        }
+        assert!(is_service_name("3com-tsmux") && is_service_name("9p"));
+    }
+
+    proptest! {
+        /// Whatever looks like a number, in all ways of C, with anything around it that C skips.
+        #[test]
+        fn nothing_that_looks_like_a_number_is_looked_up(
+            text in "[ \t\n\u{b}]{0,2}[+-]?(0|0x|0X)?[0-9]{1,24}[.]?",
+        ) {
+            prop_assert!(!is_host_name(&text));
+            let mut system = System::default();
+            prop_assert!(system.host(&text, None).is_empty());
+            // What C does not take for a number to the base of 10 has to be a service's name.
+            let number = text.trim_end_matches('.').to_ascii_lowercase();
+            if !number.contains('x') {
+                prop_assert_eq!(system.service(&text, Transport::Tcp), None);
+                prop_assert_eq!(system.service(&text, Transport::Udp), None);
+            }
+        }
+
+        #[test]
+        fn no_dotted_numbers_are_a_host(
+            parts in proptest::collection::vec("(0x[0-9a-fA-F]{0,9}|0[0-7]{0,12}|[0-9]{1,11})", 1..5),
+        ) {
+            prop_assert!(!is_host_name(&parts.join(".")));
+        }
     }
 
     #[test]
@@ -207,9 +329,23 @@ mod tests {
     }
 
     #[test]
+    fn a_mount_may_have_any_name() {
+        let mounts = b"proc /proc proc rw 0 0\ncgroup /v1 cgroup rw 0 0\nnone /a\\040b\\134c cgroup2 rw 0 0\n";
+        assert_eq!(mount_of_cgroup2(mounts), Some(PathBuf::from(r"/a b\c")));
+        assert_eq!(mount_of_cgroup2(b"cgroup2 /x cgroup"), None);
+        assert_eq!(unescaped(br"\04 \400 \"), br"\04 \400 \");
+    }
+
+    #[test]
     fn a_path_is_looked_up_below_the_mount_and_as_it_is() {
         let mut system = System::default();
         assert!(system.cgroup(b"/no/such/group").is_err());
+        // No path leads out of the mount, or to something else that is a directory.
+        for path in
+            ["..", "../..", "../memory", "/../..", "/a/../..", "/proc/../proc", "/tmp/../tmp"]
+        {
+            assert!(system.cgroup(path.as_bytes()).is_err(), "{path}");
+        }
         let Ok(mount) = cgroup_mount() else { return };
         let root = system.cgroup(b"/").expect("the root");
         assert_eq!(system.cgroup(mount.as_os_str().as_bytes()).expect("the mount"), root);

@@ -11,13 +11,12 @@ use sockeye_model::{State, States};
 
 use crate::address::Reader;
 use crate::error::{ParseError, shown};
-use crate::expression::{ANY_PORT, End, Expression, Host, Predicate, Test};
+use crate::expression::{ANY_PORT, End, Expression, Host, Interface, Join, Predicate, Test};
 use crate::names::Names;
 use crate::words::{Comparison, Text, Token, Word, words};
 use crate::{AddressFamily, Filter, Reading, Services, number, states};
 
-/// How deep parentheses, `not`, and `and` within `or` within `and` may nest. It bounds the stack
-/// of all that walks an expression.
+/// How deep parentheses and `not` may nest. It bounds the stack of all that walks an expression.
 const DEEPEST: usize = 256;
 
 /// What a filter is parsed with beside its text.
@@ -55,8 +54,7 @@ impl Filter {
             return Ok(None);
         }
         let reader = Reader { reading, family, services, names };
-        let mut parser =
-            Parser { text: text.bytes(), words: &words, at: 0, reader, family, autobound: false };
+        let mut parser = Parser { text, words: &words, at: 0, reader, family, autobound: false };
         let (expression, _) = parser.list(0)?;
         if let Some(word) = parser.peek() {
             return Err(parser.error("no parenthesis is open here", &word.place));
@@ -72,7 +70,7 @@ impl Filter {
 type Deep = (Expression, usize);
 
 struct Parser<'a> {
-    text: &'a [u8],
+    text: &'a Text,
     words: &'a [Word],
     at: usize,
     reader: Reader<'a>,
@@ -124,18 +122,30 @@ impl<'a> Parser<'a> {
     }
 
     fn left_to_right(&mut self, depth: usize) -> Result<Deep, ParseError> {
-        let mut so_far = self.operand(depth)?;
+        let (first, mut deepest) = self.operand(depth)?;
+        // In parentheses or not, what comes first is joined first.
+        let mut parts: Vec<(Join, Expression)> = match first {
+            Expression::And(parts) => parts.into_iter().map(|part| (Join::And, part)).collect(),
+            Expression::Or(parts) => parts.into_iter().map(|part| (Join::Or, part)).collect(),
+            Expression::LeftToRight(parts) => parts,
+            first => vec![(Join::And, first)],
+        };
         loop {
-            let or = match self.token() {
-                None | Some(Token::Close) => return Ok(so_far),
-                Some(Token::Or) => self.next().is_some(),
-                Some(Token::And) => self.next().is_none(),
+            let join = match self.token() {
+                None | Some(Token::Close) => break,
+                Some(Token::Or) => self.next().map_or(Join::Or, |_| Join::Or),
+                Some(Token::And) => self.next().map_or(Join::And, |_| Join::And),
                 Some(Token::Value | Token::Compare(_)) => return Err(self.error_here(MORE)),
-                Some(_) => false,
+                Some(_) => Join::And,
             };
-            let operand = self.operand(depth)?;
-            so_far = self.joined(or, so_far, operand)?;
+            let (operand, operand_depth) = self.operand(depth)?;
+            parts.push((join, operand));
+            deepest = deepest.max(operand_depth + 1);
+            if deepest > DEEPEST {
+                return Err(self.error_before(too_deep()));
+            }
         }
+        Ok((chain(parts), deepest))
     }
 
     fn alternatives(&mut self, depth: usize) -> Result<Deep, ParseError> {
@@ -320,6 +330,8 @@ impl<'a> Parser<'a> {
             // As an interface is shown that is gone.
             .or_else(|| gone().and_then(numbered).filter(|index| *index > 0))
             .or_else(|| numbered(name))
+            .map(Interface::Index)
+            .or_else(|| self.reader.names.is_elsewhere(name).then_some(Interface::Elsewhere))
             .map(Test::Interface)
             .ok_or_else(|| "no interface has this name".to_owned())
     }
@@ -332,6 +344,24 @@ impl<'a> Parser<'a> {
                 .ok_or_else(|| "no state has this name".to_owned())
         })?;
         Ok(if exclude { Expression::Not(Box::new(named)) } else { named })
+    }
+}
+
+/// As flat as it can be said.
+fn chain(mut parts: Vec<(Join, Expression)>) -> Expression {
+    let bare = |parts: Vec<(Join, Expression)>| parts.into_iter().map(|(_, part)| part).collect();
+    let all = |join| parts.iter().skip(1).all(|(other, _)| *other == join);
+    match (parts.len(), all(Join::And), all(Join::Or)) {
+        (1, ..) => parts.swap_remove(0).1,
+        (_, true, _) => Expression::And(bare(parts)),
+        (_, _, true) => Expression::Or(bare(parts)),
+        _ => {
+            // The first one's word says nothing, so that equal chains are equal.
+            if let Some((join, _)) = parts.first_mut() {
+                *join = Join::And;
+            }
+            Expression::LeftToRight(parts)
+        }
     }
 }
 
@@ -373,10 +403,17 @@ fn mark(text: &[u8]) -> Result<Test, String> {
     let low = |number: i64| number as u32;
     let read = || {
         let (mark, rest) = number::leading(text)?;
+        // A prefix without digits.
+        if matches!(rest, [b'x' | b'X', ..]) {
+            return None;
+        }
         if !text.contains(&b'/') {
             return Some(Test::Mark { mark: low(mark), mask: u32::MAX });
         }
-        let (mask, _) = number::leading(rest.strip_prefix(b"/")?)?;
+        let (mask, rest) = number::leading(rest.strip_prefix(b"/")?)?;
+        if matches!(rest, [b'x' | b'X', ..]) {
+            return None;
+        }
         Some(Test::Mark { mark: low(mark), mask: low(mask) })
     };
     read().ok_or_else(|| "a mark, or MARK/MASK, is expected here".to_owned())
@@ -385,9 +422,11 @@ fn mark(text: &[u8]) -> Result<Test, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Codes;
     use crate::tests::Fixed;
     use proptest::prelude::*;
     use rstest::rstest;
+    use sockeye_model::{Protocol, Socket};
 
     fn parsed(text: &str, reading: Reading) -> Result<Option<Filter>, ParseError> {
         let text = Text::new().argument(text.as_bytes());
@@ -431,6 +470,11 @@ mod tests {
         "not dev = lo and fwmark = 1/3",
         "not dev = lo and fwmark = 1/3"
     )]
+    #[case(
+        "src a or dst b and src c and dst d or autobound",
+        "( ( src = a or dst = b ) and src = c and dst = d ) or autobound",
+        "src = a or ( dst = b and src = c and dst = d ) or autobound"
+    )]
     #[case("", "", "")]
     #[case(" \t ", "", "")]
     fn the_readings_part_where_precedence_does(
@@ -465,15 +509,25 @@ mod tests {
     #[case(Reading::Ss, "state listening", 0, "a test (src, dst,")]
     #[case(Reading::Ss, "dport = nowhere", 8, "a port, or the name of a service")]
     #[case(Reading::Ss, "dport = split", 8, "port 1 for UDP and 2 for TCP")]
+    #[case(Reading::Ss, "dport = 4294967375", 8, "a port from 0 to 65535")]
+    #[case(Reading::Ss, "dport = 08", 8, "a port, or the name of a service")]
+    #[case(Reading::Ss, "src [fe80::1%d0]", 4, "an address, a prefix or the name of a host")]
+    #[case(Reading::Ss, "src inet:[::ffff:127.0.0.1]", 4, "an IPv4 address")]
+    #[case(Reading::Ss, "src 0x7f000001", 4, "an address, a prefix or the name of a host")]
     #[case(Reading::Ss, "src nowhere", 4, "an address, a prefix or the name of a host")]
     #[case(Reading::Ss, "src 10.0.0.0/33", 4, "an address, a prefix")]
     #[case(Reading::Ss, "src [::1", 4, "a `]` is missing")]
     #[case(Reading::Ss, "src inet6:10.0.0.1", 4, "an IPv6 address")]
     #[case(Reading::Ss, "dev nowhere", 4, "no interface has this name")]
     #[case(Reading::Ss, "fwmark x", 7, "a mark, or MARK/MASK")]
+    #[case(Reading::Ss, "fwmark 0x", 7, "a mark, or MARK/MASK")]
+    #[case(Reading::Ss, "fwmark 0x/1", 7, "a mark, or MARK/MASK")]
+    #[case(Reading::Ss, "fwmark 1/0x", 7, "a mark, or MARK/MASK")]
     #[case(Reading::Ss, "fwmark 1/", 7, "a mark, or MARK/MASK")]
     #[case(Reading::Ss, "cgroup /nowhere", 7, "no control group is here: entity not found")]
     #[case(Reading::Precedence, "dport = 70000", 8, "a port from 0 to 65535")]
+    #[case(Reading::Precedence, "dport = 4294967375", 8, "a port from 0 to 65535")]
+    #[case(Reading::Precedence, "dst :4294967375", 4, "a port from 0 to 65535")]
     #[case(Reading::Precedence, "dport > *", 8, "a port is expected")]
     #[case(Reading::Precedence, "state open", 6, "no state has this name")]
     fn an_error_points_at_the_word(
@@ -510,8 +564,15 @@ mod tests {
             }
         }
         let alternating = "autobound or autobound and ".repeat(100_000) + "autobound";
-        assert!(parsed(&alternating, Reading::Ss).is_err());
-        assert!(parsed(&alternating, Reading::Precedence).is_ok());
+        for reading in [Reading::Ss, Reading::Precedence] {
+            let filter = parsed(&alternating, reading).expect("flat").expect("not empty");
+            // Nothing that walks it goes deep.
+            assert!(filter.compile(Codes::ALL).too_long);
+            assert!(!filter.matches(&Socket::new(Protocol::TCP)));
+            assert_eq!(filter.states(), States::ALL);
+            assert!(filter.expression().to_string().len() > alternating.len());
+            assert_eq!(filter.clone(), filter);
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A filter's text, cut into words, each of which knows where it stands.
 //!
-//! White space (spaces and tabs) separates words, and a backslash takes its meaning from the byte
-//! behind it. In `ss`'s reading nothing else separates; in the other one, operators, parentheses
-//! and `!` are words wherever they stand, unless a backslash stands before them.
+//! White space (spaces and tabs) separates words, as do the ends of arguments and of a file's lines,
+//! and a backslash takes its meaning from the byte behind it. In `ss`'s reading nothing else
+//! separates, not even a line's end within an argument; in the other one that does, and operators,
+//! parentheses and `!` are words wherever they stand, unless a backslash stands before them.
 
 use std::ops::Range;
 
@@ -11,8 +12,15 @@ use crate::Reading;
 /// The text of a filter: what the command line says, and then the lines of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {
+    /// Between arguments, and before the first line of a file, stands [`BETWEEN`]; between lines,
+    /// their end.
     bytes: Vec<u8>,
+    /// Where the first line of a file stands, if one was added.
+    file: Option<usize>,
 }
+
+/// A byte that no argument has.
+const BETWEEN: u8 = 0;
 
 /// The longest line of a file, bytes, as `ss` has it.
 const LONGEST_LINE: usize = 1022;
@@ -27,12 +35,16 @@ impl Text {
     /// Adds an argument of the command line. Several are read as if spaces stood between them.
     #[must_use]
     pub fn argument(mut self, argument: &[u8]) -> Text {
-        if !self.bytes.is_empty() {
-            self.bytes.push(b' ');
-        }
-        // Each of these would end the line that an error shows.
-        self.bytes.extend(argument.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }));
+        self.separate();
+        // No program is given an argument with a NUL in it.
+        self.bytes.extend(argument.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }));
         self
+    }
+
+    fn separate(&mut self) {
+        if !self.bytes.is_empty() {
+            self.bytes.push(BETWEEN);
+        }
     }
 
     /// Adds the lines of a filter file. As in `ss`, lines that begin with `#` are left out, and so are
@@ -46,9 +58,11 @@ impl Text {
                 return Err(number);
             }
             if !matches!(line.first(), None | Some(b'#' | b'0')) {
-                if !self.bytes.is_empty() {
-                    self.bytes.push(b'\n');
+                match self.file {
+                    Some(_) => self.bytes.push(b'\n'),
+                    None => self.separate(),
                 }
+                self.file.get_or_insert(self.bytes.len());
                 // What is behind a NUL, C does not see.
                 let end = line.iter().position(|byte| *byte == 0).unwrap_or(line.len());
                 self.bytes.extend_from_slice(line.get(..end).unwrap_or(line));
@@ -59,6 +73,32 @@ impl Text {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether a line of a file ends here.
+    fn is_line_end(&self, at: usize) -> bool {
+        self.bytes.get(at) == Some(&b'\n') && self.file.is_some_and(|file| at >= file)
+    }
+
+    /// The line in which this place lies: one of the file's, or all arguments.
+    pub(crate) fn line_at(&self, at: usize) -> Range<usize> {
+        let end = self.bytes.len();
+        let Some(file) = self.file else { return 0..end };
+        if at < file {
+            return 0..file.saturating_sub(1);
+        }
+        let at = at.min(end);
+        let start = (file..at).rev().find(|at| self.is_line_end(*at)).map_or(file, |at| at + 1);
+        start..(at..end).find(|at| self.is_line_end(*at)).unwrap_or(end)
+    }
+
+    /// What separates words, in this reading.
+    fn is_space(&self, at: usize, reading: Reading) -> bool {
+        match self.bytes.get(at) {
+            Some(b' ' | b'\t') | Some(&BETWEEN) => true,
+            Some(b'\n') => reading == Reading::Precedence || self.is_line_end(at),
+            _ => false,
+        }
     }
 }
 
@@ -110,14 +150,14 @@ pub(crate) fn words(text: &Text, reading: Reading) -> Vec<Word> {
     let bytes = text.bytes();
     let mut words = Vec::new();
     let mut at = 0;
-    while let Some(byte) = bytes.get(at).copied() {
-        if matches!(byte, b' ' | b'\t' | b'\n') {
+    while at < bytes.len() {
+        if text.is_space(at, reading) {
             at += 1;
             continue;
         }
         let (word, end) = match operator(bytes.get(at..).unwrap_or_default(), reading) {
             Some(length) => (bytes.get(at..at + length).unwrap_or_default().to_vec(), at + length),
-            None => plain(bytes, at, reading),
+            None => plain(text, at, reading),
         };
         let token = token(&word, reading);
         words.push(Word { text: word, place: at..end, token });
@@ -139,11 +179,12 @@ fn operator(text: &[u8], reading: Reading) -> Option<usize> {
 }
 
 /// A word up to white space, and where it ends.
-fn plain(bytes: &[u8], start: usize, reading: Reading) -> (Vec<u8>, usize) {
+fn plain(text: &Text, start: usize, reading: Reading) -> (Vec<u8>, usize) {
+    let bytes = text.bytes();
     let mut word = Vec::new();
     let mut at = start;
     while let Some(byte) = bytes.get(at).copied() {
-        if matches!(byte, b' ' | b'\t' | b'\n')
+        if text.is_space(at, reading)
             || operator(bytes.get(at..).unwrap_or_default(), reading).is_some()
         {
             break;
@@ -152,7 +193,9 @@ fn plain(bytes: &[u8], start: usize, reading: Reading) -> (Vec<u8>, usize) {
         if byte != b'\\' {
             word.push(byte);
         } else if let Some(escaped) = bytes.get(at).copied()
-            && escaped != b'\n'
+            // At the end of an argument or a line it takes nothing of the next one.
+            && escaped != BETWEEN
+            && !text.is_line_end(at)
         {
             word.push(escaped);
             at += 1;
@@ -221,9 +264,26 @@ mod tests {
     fn a_file_has_comments_and_lines_that_ss_skips() {
         let text = Text::new().argument(b"autobound").file(b"# no\n0 no\nor\n\ndst :1\n");
         let text = text.expect("short lines");
-        assert_eq!(text.bytes(), b"autobound\nor\ndst :1");
+        assert_eq!(text.bytes(), b"autobound\0or\ndst :1");
         assert_eq!(Text::new().file(&[b'x'; 1023]), Err(1));
         assert_eq!(Text::new().file(b"a\n").map(|text| text.bytes), Ok(b"a".to_vec()));
+    }
+
+    #[test]
+    fn a_backslash_at_the_end_takes_nothing_of_the_next_argument() {
+        let text = Text::new().argument(b"dst\\").argument(b"a\\").file(b"b\\\nc").expect("short");
+        for reading in [Reading::Ss, Reading::Precedence] {
+            let words = words(&text, reading);
+            let words: Vec<_> = words.iter().map(|word| word.text.as_slice()).collect();
+            assert_eq!(words, [&b"dst"[..], b"a", b"b", b"c"]);
+        }
+    }
+
+    #[test]
+    fn a_line_may_end_within_an_argument() {
+        let text = "dport\n= 2\\\n2";
+        assert_eq!(cut(text, Reading::Ss), ["dport\n=", "2\n2"]);
+        assert_eq!(cut(text, Reading::Precedence), ["dport", "=", "2\n2"]);
     }
 
     #[test]

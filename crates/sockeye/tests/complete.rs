@@ -59,6 +59,10 @@ fn every_socket_is_told_once(kind: Kind, flags: &str) {
         assert_eq!(repeated, 0, "repeated in dump {dump} without --complete");
     }
 
+    // What was told once was told so while others came and went.
+    let turns = group.turns();
+    assert!(turns > 0, "nothing came or went");
+
     let (mut missed, mut repeated, mut dumps) = (0, 0, 0);
     while (missed == 0 || repeated == 0) && dumps < DUMPS_OF_SS || dumps < DUMPS {
         let told = told_by(&namespace, Command::new("ss").arg(flags));
@@ -70,6 +74,7 @@ fn every_socket_is_told_once(kind: Kind, flags: &str) {
         "{kind:?}: of {dumps} dumps of ss, {missed} missed sockets and {repeated} repeated some; {} came and went",
         group.turns()
     );
+    assert!(group.turns() > turns, "nothing came or went beside ss");
     assert!(missed > 0 && repeated > 0, "{dumps} dumps of ss: {missed} and {repeated}");
 }
 

@@ -107,11 +107,50 @@ fn what_runs_where_is_explained() {
          52  DEV_COND 1 else 64\n     \
          60  JMP reject\n     \
          64  MARK_COND 0x1/0xffffffff else reject\n\
-         user space: all of it once more\n"
+         user space: all of it once more\n\
+         sockets: TCP and UDP, IPv4 and IPv6, in every state but syn-recv, time-wait, closed, listening\n"
     );
-    let nothing = ss(&["--explain-filter", "-t"]);
-    assert_eq!(shown(&nothing), "expression: none, every socket is shown\n");
+    let nothing = ss(&["--explain-filter", "-tl4"]);
+    assert_eq!(shown(&nothing), "expression: none\nsockets: TCP, IPv4, in closed, listening\n");
+    let narrowed = shown(&ss(&["--explain-filter", "-tua", "src inet6:*"]));
+    assert!(narrowed.ends_with("sockets: TCP and UDP, IPv6, in every state\n"), "{narrowed}");
     assert_eq!(ss(&["--explain", "-t"]).status.code(), Some(2), "it is no flag of ss");
+}
+
+#[test]
+fn where_no_kernel_runs_a_program_that_is_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("recording");
+    let name = file.to_str().unwrap();
+    let explained = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = Command::new(SOCKEYE);
+        command.args(["ss", "--explain-filter", "sport = :22"]).args(arguments);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        shown(&output)
+    };
+    for (arguments, variables, why) in [
+        (&["-t", "-D", name][..], &[][..], "kernel: nothing, as -D writes every answer"),
+        (&["-E"], &[], "kernel: nothing, as it tells all sockets that close (-E)"),
+        (&["-t"], &[("TCPDIAG_FILE", name)], "kernel: nothing, as a recording tells"),
+        (&["-t"], &[("PROC_NET_TCP", name)], "kernel: nothing, as files of /proc"),
+        (&[], &[("PROC_ROOT", "/proc")], "kernel: nothing, as files of /proc"),
+        (&[], &[("TCPDIAG_FILE", name)], "\nTCP sockets: user space alone, as a recording"),
+        (&["-u"], &[("TCPDIAG_FILE", name)], "kernel: a program of 8 bytes"),
+    ] {
+        let text = explained(arguments, variables);
+        assert!(text.contains(why), "{arguments:?} {variables:?}: {text}");
+    }
+    assert!(!file.exists(), "nothing is recorded");
+}
+
+#[test]
+fn a_filter_file_is_not_cut() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len((16 << 20) + 1).unwrap();
+    let refused = ss(&["-tF", file.path().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("longer than 16 MiB"), "{}", said(&refused));
 }
 
 /// Without CAP_NET_ADMIN no mark is told, and no program may test one.

@@ -162,6 +162,86 @@ fn a_filter_of_states_alone_is_no_choice() {
 }
 
 #[test]
+fn a_port_that_is_too_large_is_no_other_port() {
+    let namespace = Namespace::new("kill").unwrap();
+    let held = connections(&namespace, &["127.0.0.1:79"]);
+    // 79 + 2^32.
+    for line in
+        ["kill dport = 4294967375", "kill dst 127.0.0.1:4294967375", "ss -Kt dport = 4294967375"]
+    {
+        let (shown, said) = ended(&sockeye(&namespace, line), 2);
+        assert!(shown.is_empty() && said.contains("a port"), "{shown}{said}");
+    }
+    assert_eq!(found(&held.clients[0]), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn an_unconnected_udp_socket_is_no_connected_one() {
+    let namespace = Namespace::new("kill").unwrap();
+    let held = namespace.run(|| UdpSocket::bind("127.0.0.1:500").unwrap()).unwrap();
+    for filter in ["state connected", "state synchronized", "state bound-inactive"] {
+        let (shown, _) = ended(&sockeye(&namespace, &format!("kill -n --all {filter}")), 0);
+        assert_eq!(shown, "", "{filter}");
+    }
+    let (shown, _) = ended(&sockeye(&namespace, "kill -n --all state closed"), 0);
+    assert!(shown.starts_with("udp 127.0.0.1:500"), "{shown}");
+    drop(held);
+}
+
+#[test]
+fn autobound_spares_a_port_that_its_program_chose() {
+    let namespace = Namespace::new("kill").unwrap();
+    let open = || {
+        // The ports of both are in the range that the kernel hands out.
+        let chosen = UdpSocket::bind("127.0.0.1:45000").unwrap();
+        let handed_out = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for socket in [&chosen, &handed_out] {
+            socket.connect("127.0.0.1:501").unwrap();
+        }
+        (chosen, handed_out)
+    };
+    let (chosen, handed_out) = namespace.run(open).unwrap();
+    let ports = |line: &str, status| ended(&sockeye(&namespace, line), status);
+    let (shown, _) = ports("kill -n autobound", 0);
+    let port = handed_out.local_addr().unwrap().port();
+    assert!(!shown.contains(":45000 "), "{shown}");
+    assert!(shown.contains(&format!(":{port} ")), "{shown}");
+    let (shown, _) = ports("kill -n state established and autobound", 0);
+    assert!(!shown.contains(":45000 ") && shown.contains(&format!(":{port} ")), "{shown}");
+    // Here the kernel tests neither side of the `or`.
+    for line in
+        ["kill autobound or state listening", "kill -n not ( autobound and state listening )"]
+    {
+        let (shown, said) = ports(line, 1);
+        assert!(shown.is_empty() && said.contains("the kernel does not decide"), "{shown}{said}");
+    }
+    drop((chosen, handed_out));
+}
+
+#[test]
+fn what_would_be_closed_is_explained() {
+    let namespace = Namespace::new("kill").unwrap();
+    let line = "kill --explain-filter -t4 sport = :22 or dport = :80 and state established";
+    assert_eq!(
+        ended(&sockeye(&namespace, line), 0).0,
+        "expression: sport = :22 or ( dport = :80 and state = established )\n\
+         reading: not before and before or\n\
+         kernel: a program of 20 bytes\n      \
+         0  S_EQ 22 else 12\n      \
+         8  JMP accept\n     \
+         12  D_EQ 80 else reject\n\
+         user space: all of it, and alone:\n  \
+         state = established: the request names the states\n\
+         sockets: TCP, IPv4, in every state but syn-recv, time-wait, closed, listening, bound-inactive\n"
+    );
+    let (shown, _) = ended(&sockeye(&namespace, "kill --explain-filter --all -u6"), 0);
+    assert!(shown.starts_with("expression: none\nsockets: UDP, IPv6, in "), "{shown}");
+    let (_, said) =
+        ended(&sockeye(&namespace, "kill --explain-filter autobound or state listening"), 1);
+    assert!(said.contains("the kernel does not decide"), "{said}");
+}
+
+#[test]
 fn a_connected_udp_socket() {
     let namespace = Namespace::new("kill").unwrap();
     let open = || {

@@ -208,6 +208,29 @@ fn a_filter_reads_with_the_names_of_each_namespace() {
     let nowhere = run("-ua --json --all-netns", &["dev", "r-nowhere0"]);
     assert_eq!((nowhere.status.code(), nowhere.stdout.len()), (Some(1), 0));
     assert!(said(&nowhere).contains("in none of the network namespaces"), "{}", said(&nowhere));
+    // Each name is in one of the namespaces, and both in none.
+    let either = run("-ua --json --all-netns", &["dev r-blue0 or dev r-here0"]);
+    is_whole(&either);
+    let mut found = names(&either);
+    found.sort_unstable();
+    let mut expected = [blue.name(), here.name()];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    let one = run("-ua --json --all-netns", &["dev r-blue0 or dev r-nowhere0"]);
+    assert_eq!((one.status.code(), names(&one)), (Some(1), vec![blue.name().to_owned()]));
+    assert!(said(&one).contains("namespaces: r-nowhere0"), "{}", said(&one));
+    // Nothing is closed where a name says nothing.
+    let mut kill = Command::new(SOCKEYE);
+    kill.args(["kill", "-n", "--all-netns", "-s", "all", "not dev r-nowhere0"]);
+    let kill = kill.output().unwrap();
+    assert_eq!((kill.status.code(), kill.stdout.len()), (Some(1), 0));
+    assert!(said(&kill).contains("r-nowhere0; nothing was closed"), "{}", said(&kill));
+    let explained = run("--explain-filter --all-netns", &["dev r-blue0 or dev r-nowhere0"]);
+    assert_eq!(explained.status.code(), Some(1));
+    let text = String::from_utf8(explained.stdout.clone()).unwrap();
+    assert!(text.starts_with("network namespace: ") && text.contains(", the first of "), "{text}");
+    assert!(text.contains("not in this network namespace: dev = r-nowhere0\n"), "{text}");
+    assert!(said(&explained).contains("namespaces: r-nowhere0"), "{}", said(&explained));
     let explained = run(&format!("--explain-filter --netns {}", blue.name()), &["dev", "r-blue0"]);
     assert_eq!(explained.status.code(), Some(0), "{}", said(&explained));
 }

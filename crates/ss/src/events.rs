@@ -60,9 +60,9 @@ pub(crate) fn follow<P: Print + Flush>(
         allow_many_descriptors();
     }
     let mut watches = Vec::new();
-    let without = watch(there, &places, &mut watches, outcome);
-    if without > 0 && without == watches.len() {
-        outcome.failed(format_args!("{}", namespaces::NO_INTERFACE));
+    watch(there, &places, &mut watches, outcome);
+    if let Some(nowhere) = there.filter.nowhere() {
+        outcome.failed(format_args!("{nowhere}"));
         watches.clear();
     }
     if watches.is_empty() {
@@ -122,16 +122,9 @@ struct Watch {
     filter: Option<Filter>,
 }
 
-/// Opens what tells, in these places. Gives the number of those that have no interface which the filter
-/// names.
-fn watch(
-    there: &mut There<'_>,
-    places: &Places,
-    watches: &mut Vec<Watch>,
-    outcome: &mut Outcome,
-) -> usize {
+/// Opens what tells, in these places.
+fn watch(there: &mut There<'_>, places: &Places, watches: &mut Vec<Watch>, outcome: &mut Outcome) {
     let There { options, filter, .. } = there;
-    let mut without = 0;
     let Ok(()) = places.visit(outcome, |place, outcome| -> Result<(), std::convert::Infallible> {
         let here = match filter.at(place, options) {
             Ok(here) => here,
@@ -143,7 +136,6 @@ fn watch(
         let (groups, bytes) = (groups(options), options.event_buffer);
         match place.run(move || open(groups, bytes)) {
             Ok(Ok(sockets)) => {
-                without += usize::from(filter.has_unknown_interface());
                 watches.push(Watch { place: place.clone(), sockets, filter: here.filter.clone() });
             }
             Ok(Err(error)) => outcome.failed(format_args!("{error}")),
@@ -151,7 +143,6 @@ fn watch(
         }
         Ok(())
     });
-    without
 }
 
 /// Every namespace takes a descriptor.

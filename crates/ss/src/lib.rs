@@ -134,13 +134,10 @@ pub fn run_with(
             stdout.write_all(help::version(program, version).as_bytes())
         }
         Request::List(mut options) => match options.netns.places() {
-            Ok(places) if options.dump.is_some() => {
+            Ok(places) if options.dump.is_some() && !options.explain => {
                 namespaces::record(&options, &places, stdout, &mut outcome)
             }
             Ok(places) => match Written::read(&mut options, &places, variable) {
-                Ok(_) if options.explain => {
-                    expression::explain(&options, &places, stdout, &mut outcome)
-                }
                 Ok(filter) => {
                     let there = There {
                         options: &options,
@@ -150,7 +147,9 @@ pub fn run_with(
                         variable,
                     };
                     let voice = Voice { program, stderr };
-                    if options.events {
+                    if options.explain {
+                        expression::explain(there, stdout, &mut outcome)
+                    } else if options.events {
                         follow(there, screen, stdout, voice, &mut outcome)
                     } else {
                         list(there, screen, stdout, voice, None, &mut outcome)

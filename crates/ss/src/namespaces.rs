@@ -20,10 +20,16 @@ pub(crate) fn list<P: Print>(
     outcome: &mut Outcome,
 ) -> io::Result<()> {
     let There { options, filter, places, interrupt, variable } = there;
-    let (mut entered, mut without) = (0, 0);
+    // Before a socket is closed: where `dev` names nothing, `not dev` holds of all.
+    if options.kill
+        && places.len() > 1
+        && let Some(nowhere) = filter.survey(places, options)
+    {
+        outcome.failed(format_args!("{nowhere}; nothing was closed"));
+        return Ok(());
+    }
     places.visit(outcome, |place, outcome| {
         rows.enter(place);
-        entered += 1;
         let options = match filter.at(place, options) {
             Ok(options) => options,
             Err(error) => {
@@ -31,21 +37,16 @@ pub(crate) fn list<P: Print>(
                 return Ok(());
             }
         };
-        without += u64::from(filter.has_unknown_interface());
         match interrupt {
             Some(interrupt) => kill::close(&options, variable, place, interrupt, rows, outcome),
             None => tables::list(&options, variable, place, rows, outcome),
         }
     })?;
-    if without > 0 && without == entered {
-        outcome.failed(format_args!("{NO_INTERFACE}"));
+    if let Some(nowhere) = filter.nowhere() {
+        outcome.failed(format_args!("{nowhere}"));
     }
     Ok(())
 }
-
-/// What is said where an interface's name means nothing anywhere.
-pub(crate) const NO_INTERFACE: &str =
-    "the filter names an interface that is in none of the network namespaces";
 
 /// `-D`: writes the answers of the one place that it takes.
 ///

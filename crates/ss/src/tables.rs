@@ -297,16 +297,20 @@ impl<P: Print> Listing<'_, P> {
         wanted: Wanted,
         mut dump: impl FnMut(&mut Diag<R>, &Query<'_>, &mut Sink<'_, P>) -> Result<Report, Error>,
     ) -> io::Result<Option<Error>> {
-        loop {
-            let program = self.filter.as_ref().and_then(Live::program).cloned();
-            let query = Query { program: program.as_ref(), ..*query };
-            let Some(error) = self.live(wanted, |sink| dump(diag, &query, sink))? else {
-                return Ok(None);
-            };
-            let live = self.filter.as_mut();
-            if !live.is_some_and(|live| live.learn(diag, &error, query.protocol)) {
-                return Ok(Some(error));
+        let Some(mut filter) = self.filter.take() else {
+            return self.live(wanted, |sink| dump(diag, query, sink));
+        };
+        let dumped = filter.dump(diag, query, |diag, query| {
+            match self.live(wanted, |sink| dump(diag, query, sink)) {
+                Ok(None) => Ok(Ok(())),
+                Ok(Some(refused)) => Err(refused),
+                Err(unwritten) => Ok(Err(unwritten)),
             }
+        });
+        self.filter = Some(filter);
+        match dumped {
+            Ok(written) => written.map(|()| None),
+            Err(refused) => Ok(Some(refused)),
         }
     }
 

@@ -13,7 +13,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sockeye_diag::{Diag, Extensions, PASSES, Query, Sockets};
-use sockeye_filter::{Filter, NamesAt, Reading, Scope, Services, System, Text, states};
+use sockeye_filter::{
+    Asked, Filter, Live, NamesAt, Nowhere, Reading, Scope, Services, System, Text, states,
+};
 use sockeye_model::{Family, KillAnswer, Protocol, Socket, States};
 use sockeye_netns::{Choice, Place, Places};
 use sockeye_ss::{Interrupt, Outcome};
@@ -46,6 +48,9 @@ pub(crate) struct Options {
     /// Print what would be closed, and close nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Print how the filter is read and what of it the kernel tests, and close nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+    explain_filter: bool,
     /// One JSON object a line (`sockeye schema kill` tells its fields)
     #[arg(long)]
     json: bool,
@@ -76,6 +81,7 @@ const USAGE: u8 = 2;
 pub(crate) fn run(options: &Options) -> ExitCode {
     let status = match Wish::of(options) {
         Ok(wish) => match options.namespaces.choice().places() {
+            Ok(places) if options.explain_filter => explain(options, &wish, &places),
             Ok(places) => close_all(options, &wish, &places),
             Err(error) => {
                 say(&error);
@@ -148,6 +154,22 @@ impl Wish {
         Filter::parse(&self.text, self.scope, names).map_err(|error| error.to_string())
     }
 
+    /// The names of interfaces that are in none of the places, if the filter reads otherwise at each.
+    fn survey(&self, places: &Places, names: &mut NamesAt) -> Option<Nowhere> {
+        for place in places {
+            if places.len() > 1 && place.enter().is_ok() {
+                names.enter(place);
+                // What is wrong is said when the place is visited for its sockets.
+                if let Ok(filter) = self.filter(names)
+                    && !filter.is_some_and(|filter| filter.depends_on_namespace())
+                {
+                    break;
+                }
+            }
+        }
+        names.nowhere()
+    }
+
     fn states(&self, filter: Option<&Filter>) -> States {
         spared::wanted(filter, self.named)
     }
@@ -185,9 +207,13 @@ fn close_all(options: &Options, wish: &Wish, places: &Places) -> u8 {
     let answers = Answers::new(options.json, options.namespaces.choice() == Choice::All);
     let mut closing = Closing { options, interrupt, answers };
     let mut names = NamesAt::new(System::default(), places.len() > 1);
-    let (mut entered, mut without, mut misread) = (0, 0, false);
+    // Before a socket is closed: where `dev` names nothing, `not dev` holds of all.
+    if let Some(nowhere) = wish.survey(places, &mut names) {
+        say(&format_args!("{nowhere}; nothing was closed"));
+        return FAILED;
+    }
+    let mut misread = false;
     let Ok(()) = places.visit(&mut outcome, |place, outcome| -> Result<(), Infallible> {
-        entered += 1;
         names.enter(place);
         match wish.filter(&mut names) {
             Ok(filter) => {
@@ -199,14 +225,8 @@ fn close_all(options: &Options, wish: &Wish, places: &Places) -> u8 {
                 outcome.failed(format_args!("{wrong}"));
             }
         }
-        without += u64::from(names.lack_interface());
         Ok(())
     });
-    if without > 0 && without == entered {
-        outcome.failed(format_args!(
-            "the filter names an interface that is in none of the network namespaces"
-        ));
-    }
     match closing.answers.finish() {
         Ok(()) => {}
         // Who reads has seen enough.
@@ -216,6 +236,68 @@ fn close_all(options: &Options, wish: &Wish, places: &Places) -> u8 {
     let status = outcome.finish("sockeye kill", &mut io::stderr());
     if misread { USAGE } else { status }
 }
+
+/// Says how the filter was read, and what of it runs where: of several namespaces, in the first.
+fn explain(options: &Options, wish: &Wish, places: &Places) -> u8 {
+    let mut names = NamesAt::new(System::default(), places.len() > 1);
+    let mut status = 0;
+    let Some(place) = places.iter().next() else { return status };
+    let mut text = String::new();
+    if places.len() > 1 {
+        if let Some(nowhere) = wish.survey(places, &mut names) {
+            say(&nowhere);
+            status = FAILED;
+        }
+        let name = place.name().unwrap_or_default().escape_ascii().to_string();
+        text = format!("network namespace: {name}, the first of {}\n", places.len());
+    }
+    names.enter(place);
+    let filter = match wish.filter(&mut names) {
+        Ok(filter) => filter,
+        Err(wrong) => {
+            say(&wrong);
+            return USAGE;
+        }
+    };
+    let (tcp, udp) = (options.tcp || !options.udp, options.udp || !options.tcp);
+    match &filter {
+        None => text.push_str("expression: none\n"),
+        Some(filter) => match place.run(Diag::open) {
+            Ok(Ok(mut diag)) => {
+                let mut live = Live::new(filter);
+                let protocol = if tcp { Protocol::TCP } else { Protocol::UDP };
+                text.push_str(&live.explain(&mut diag, protocol));
+                if live.autobound_is_open() {
+                    say(&AUTOBOUND_IS_OPEN);
+                    status = FAILED;
+                }
+            }
+            Ok(Err(error)) => {
+                say(&error);
+                return FAILED;
+            }
+            Err(error) => {
+                say(&error);
+                return FAILED;
+            }
+        },
+    }
+    let (ipv4, ipv6) = (options.ipv4 || !options.ipv6, options.ipv6 || !options.ipv4);
+    let asked = Asked { tcp, udp, ipv4, ipv6, states: wish.states(filter.as_ref()) };
+    text.push_str(&format!("sockets: {asked}\n"));
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            say(&format_args!("cannot write the output: {error}"));
+            FAILED
+        }
+        _ => status,
+    }
+}
+
+/// What is said where user space alone would tell who chose a port.
+const AUTOBOUND_IS_OPEN: &str = "autobound: in this filter the kernel does not decide it, and user space would take \
+     ports for autobound that their program chose: nothing is closed. Join it to the rest by `and`; \
+     --explain-filter shows what the kernel tests";
 
 /// How sockets are closed, wherever they are.
 struct Closing<'a> {
@@ -300,6 +382,8 @@ fn list(
             return None;
         }
     };
+    let filter = matching.filter;
+    let mut live = filter.map(Live::new);
     for (protocol, wanted) in
         [(Protocol::UDP, options.udp || !options.tcp), (Protocol::TCP, options.tcp || !options.udp)]
     {
@@ -313,7 +397,14 @@ fn list(
             let extensions = if options.json { Extensions::ALL } else { Extensions::NONE };
             let query = Query { family, protocol, states, extensions, program: None };
             matching.begin = matching.sockets.len();
-            match diag.dump_complete(&query, PASSES, matching) {
+            let dumped = match &mut live {
+                None => diag.dump_complete(&query, PASSES, matching),
+                Some(live) => live.dump(&mut diag, &query, |diag, query| {
+                    matching.restart();
+                    diag.dump_complete(query, PASSES, matching)
+                }),
+            };
+            match dumped {
                 Ok(complete) if complete.agreed => {}
                 Ok(complete) => {
                     let (what, passes) = (query.what(), complete.passes);
@@ -328,6 +419,15 @@ fn list(
                 }
             }
         }
+    }
+    if live.as_ref().is_some_and(Live::autobound_is_open) {
+        outcome.failed(format_args!("{AUTOBOUND_IS_OPEN}"));
+        return None;
+    }
+    if live.as_ref().is_some_and(Live::marks_are_hidden) {
+        outcome.incomplete(format_args!(
+            "fwmark: the kernel tells marks to those with CAP_NET_ADMIN alone; all count as 0"
+        ));
     }
     Some(diag)
 }

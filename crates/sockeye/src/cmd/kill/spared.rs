@@ -38,6 +38,10 @@ fn named(expression: &Expression, affirmed: bool) -> States {
         Expression::And(parts) | Expression::Or(parts) => {
             parts.iter().fold(States::NONE, |states, part| states.with(named(part, affirmed)))
         }
+        Expression::LeftToRight(parts) => {
+            let parts = parts.iter().map(|(_, part)| named(part, affirmed));
+            parts.fold(States::NONE, States::with)
+        }
         Expression::Not(part) => named(part, !affirmed),
         Expression::Test(predicate) => match &predicate.test {
             Test::State(states) if affirmed => *states,
