@@ -78,14 +78,7 @@ impl Filter {
     /// socket that the filter wants, as the kernel sees it.
     #[must_use]
     pub fn compile(&self, codes: Codes) -> Compiled {
-        let by_user_space =
-            self.reading == Reading::Ss && self.tests(|test| matches!(test, Test::Interface(_)));
-        let meaning = match (self.reading, by_user_space) {
-            (Reading::Precedence, _) => Meaning::Kernel,
-            (Reading::Ss, false) => Meaning::ProgramOfSs,
-            (Reading::Ss, true) => Meaning::UserSpaceOfSs,
-        };
-        let mut compiler = Compiler::new(codes, meaning);
+        let mut compiler = Compiler::new(codes, self.meaning());
         let program = match compiler.part(&self.expression, true) {
             Part::Always => None,
             Part::Never => Some(Program::test(Condition::Never)),
@@ -99,6 +92,16 @@ impl Filter {
 }
 
 impl Filter {
+    fn meaning(&self) -> Meaning {
+        let by_user_space =
+            self.reading == Reading::Ss && self.tests(|test| matches!(test, Test::Interface(_)));
+        match (self.reading, by_user_space) {
+            (Reading::Precedence, _) => Meaning::Kernel,
+            (Reading::Ss, false) => Meaning::ProgramOfSs,
+            (Reading::Ss, true) => Meaning::UserSpaceOfSs,
+        }
+    }
+
     /// Whether a program of these instructions decides wherever the filter says `autobound`: what is joined
     /// to it otherwise than by `and` can all be tested there. Else a socket may come through whose port
     /// the program chose, within the range of those that the kernel hands out.
@@ -111,7 +114,7 @@ impl Filter {
             part.tests().any(|predicate| matches!(predicate.test, Test::Autobound))
         };
         parts.iter().filter(autobound).all(|part| {
-            let mut compiler = Compiler::new(codes, Meaning::Kernel);
+            let mut compiler = Compiler::new(codes, self.meaning());
             compiler.part(part, true);
             compiler.left.is_empty()
         })
@@ -406,6 +409,31 @@ mod tests {
         assert_eq!(program("sport le 65537"), "0  S_LE 1 else reject");
         assert_eq!(program("dev lo and sport le 65537"), "0  DEV_COND 1 else reject");
         assert_eq!(program("dport = :99999"), "0  JMP reject");
+    }
+
+    #[test]
+    fn autobound_is_decided_where_all_beside_it_can_be_tested() {
+        let decided = |text: &str, reading, codes| {
+            let text = Text::new().argument(text.as_bytes());
+            let filter = Filter::parse(&text, Scope::new(reading), &mut Fixed);
+            filter.expect("a filter").expect("not empty").autobound_is_decided(codes)
+        };
+        let old = Codes::ALL.without(Code::MarkCond);
+        for (text, with_all, with_old) in [
+            ("autobound", true, true),
+            ("autobound and state established", true, true),
+            ("not autobound state established fwmark 1", true, true),
+            ("autobound or sport = 22", true, true),
+            ("( autobound or fwmark 1 ) and state established", true, false),
+            ("autobound or state established", false, false),
+            ("( autobound and state listening ) or sport = 22", false, false),
+            ("not ( autobound and state listening )", false, false),
+        ] {
+            assert_eq!(decided(text, Reading::Precedence, Codes::ALL), with_all, "{text}");
+            assert_eq!(decided(text, Reading::Precedence, old), with_old, "{text}");
+        }
+        assert!(decided("autobound", Reading::Ss, Codes::ALL));
+        assert!(!decided("autobound and dev lo", Reading::Ss, Codes::ALL));
     }
 
     #[test]

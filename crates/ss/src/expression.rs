@@ -108,8 +108,12 @@ impl Written {
         self.names.nowhere()
     }
 
-    /// Reads it at all places, and does no more there. Where one cannot be entered, nothing is learnt.
+    /// Reads it at all places, if it reads otherwise at each, and does no more there. Where one cannot be
+    /// entered, nothing is learnt.
     pub(crate) fn survey(&mut self, places: &Places, options: &Options) -> Option<Nowhere> {
+        if !options.filter.as_ref().is_some_and(Filter::depends_on_namespace) {
+            return None;
+        }
         for place in places {
             if place.enter().is_ok() {
                 // What is wrong is said when the place is visited for its sockets.
