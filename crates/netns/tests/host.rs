@@ -335,3 +335,24 @@ fn a_mounted_namespace_of_another_kind_is_refused() {
     let error = places.unwrap_err().to_string();
     assert!(error.contains("a namespace of another kind"), "{error}");
 }
+
+#[test]
+fn those_that_came_and_those_that_are_gone_are_told() {
+    let mut places = Choice::All.places().unwrap();
+    let blue = Namespace::new("came").unwrap();
+    let id = Netns::of_name(blue.name()).unwrap().id();
+    let is_blue = |place: &&Place| place.id() == Some(id);
+    let changes = places.look_again().unwrap();
+    let place = changes.came.iter().find(is_blue).unwrap();
+    assert_eq!(place.run(Netns::current).unwrap().unwrap().id(), id);
+    assert!(places.look_again().unwrap().came.iter().find(is_blue).is_none());
+    place.enter().unwrap();
+    // The helper thread was there last, and does not keep it.
+    drop(blue);
+    assert!(!places.look_again().unwrap().gone.contains(&id), "one look proves nothing");
+    assert!(places.look_again().unwrap().gone.contains(&id));
+    assert!(places.iter().find(is_blue).is_none());
+
+    let changes = Choice::Here.places().unwrap().look_again().unwrap();
+    assert!(changes.came.is_empty() && changes.gone.is_empty());
+}

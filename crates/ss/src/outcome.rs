@@ -33,7 +33,7 @@ pub struct Outcome {
     /// Notes that were not kept.
     more: u64,
     /// Notes that were said before the end.
-    told: usize,
+    told: Vec<String>,
     /// The namespace that notes are about, where there are several.
     place: Option<String>,
     failed: bool,
@@ -120,12 +120,16 @@ impl Outcome {
         self.incomplete(format_args!("a dump had to begin again: some sockets are shown twice"));
     }
 
-    /// Says at once what there is to say by now, forty notes at most in all.
+    /// Says at once what there is to say by now: nothing twice, and forty notes at most in all.
     pub(crate) fn tell(&mut self, program: &str, stderr: &mut dyn Write) {
         for note in std::mem::take(&mut self.notes) {
-            if self.told < MOST {
-                self.told += 1;
+            let note = note.to_string();
+            if self.told.contains(&note) {
+                continue;
+            }
+            if self.told.len() < MOST {
                 say(program, &note, stderr);
+                self.told.push(note);
             } else {
                 self.more += 1;
             }
@@ -203,14 +207,14 @@ mod tests {
     #[test]
     fn what_is_told_at_once_is_bounded_and_counts_in_the_end() {
         let (mut outcome, mut said) = (Outcome::default(), Vec::new());
-        for number in 0..50 {
-            outcome.incomplete(format_args!("{number}"));
+        for number in 0..100 {
+            outcome.incomplete(format_args!("{}", number / 2));
             outcome.tell("ss", &mut said);
         }
         assert_eq!(said.iter().filter(|byte| **byte == b'\n').count(), MOST);
         let mut said = Vec::new();
         assert_eq!(outcome.finish("ss", &mut said), INCOMPLETE);
-        assert_eq!(String::from_utf8(said).unwrap(), "ss: and 10 messages more\n");
+        assert_eq!(String::from_utf8(said).unwrap(), "ss: and 20 messages more\n");
     }
 
     #[test]
