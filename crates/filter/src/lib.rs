@@ -48,7 +48,7 @@ pub use error::ParseError;
 pub use explain::Asked;
 pub use expression::{ANY_PORT, End, Expression, Host, Interface, Join, Predicate, Prefix, Test};
 pub use live::Live;
-pub use names::{Names, System, Transport};
+pub use names::{Names, System, Transport, cgroup_mount};
 pub use parse::Scope;
 pub use place::{NamesAt, Nowhere};
 pub use words::Text;

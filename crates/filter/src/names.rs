@@ -202,7 +202,10 @@ fn control_group(path: &Path) -> io::Result<CgroupId> {
 }
 
 /// Where cgroup v2 is mounted, by the first line of /proc/mounts that names it.
-fn cgroup_mount() -> io::Result<PathBuf> {
+///
+/// # Errors
+/// /proc/mounts cannot be read, or has none.
+pub fn cgroup_mount() -> io::Result<PathBuf> {
     let mount = mount_of_cgroup2(&fs::read("/proc/mounts")?);
     mount.ok_or_else(|| io::Error::other("cgroup v2 is not mounted"))
 }

@@ -11,7 +11,7 @@ use sockeye_filter::{AddressFamily, Filter, Services};
 use sockeye_model::{Family, State, States};
 use sockeye_netns::Choice;
 
-use crate::environment::Lookup;
+use crate::environment::{Lookup, named_file};
 use crate::flags::{Does, FLAGS, Flag};
 use crate::selection::{Selection, Table};
 use crate::states;
@@ -163,10 +163,6 @@ pub(crate) enum UsageError {
 /// Size of the receive buffer of `-E` in place of the usual one, bytes.
 const EVENT_BUFFER: &str = "SOCKEYE_EVENT_BUFFER";
 
-/// Variables that name files in place of a namespace's sockets.
-const FILES: [&str; 6] =
-    ["TCPDIAG_FILE", "PROC_ROOT", "PROC_NET_TCP", "PROC_NET_TCP6", "PROC_NET_UDP", "PROC_NET_UDP6"];
-
 /// The value of `--iproute2`, else `SOCKEYE_IPROUTE2`, else the newest version. It is looked for
 /// first, since it decides which flags there are.
 fn chosen_version(args: &[OsString], variable: Lookup<'_>) -> Result<Version, UsageError> {
@@ -271,7 +267,7 @@ pub(crate) fn parse(args: Vec<OsString>, variable: Lookup<'_>) -> Result<Request
     options.expression = wanted.operands(&operands, version)?;
     wanted.settle(&mut options)?;
     if options.netns == Choice::All
-        && let Some(name) = FILES.into_iter().find(|name| variable(name).is_some())
+        && let Some(name) = named_file(variable)
     {
         return Err(UsageError::FilesOfAll(name));
     }
@@ -593,7 +589,7 @@ mod tests {
 
     #[test]
     fn files_of_one_namespace_are_not_those_of_all() {
-        for name in FILES {
+        for name in crate::environment::FILES {
             let variable: Lookup<'_> = &|asked| (asked == name).then(OsString::new);
             let args = |line: &str| line.split(' ').map(OsString::from).collect();
             let refused = parse(args("-t --all-netns"), variable).unwrap_err().to_string();

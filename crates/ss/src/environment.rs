@@ -78,6 +78,15 @@ pub(crate) fn proc_root(variable: Lookup<'_>) -> PathBuf {
     variable("PROC_ROOT").map_or_else(|| PathBuf::from("/proc"), PathBuf::from)
 }
 
+/// Variables that name files in place of this kernel's sockets.
+pub(crate) const FILES: [&str; 6] =
+    ["TCPDIAG_FILE", "PROC_ROOT", "PROC_NET_TCP", "PROC_NET_TCP6", "PROC_NET_UDP", "PROC_NET_UDP6"];
+
+/// The first of them that is set.
+pub(crate) fn named_file(variable: Lookup<'_>) -> Option<&'static str> {
+    FILES.into_iter().find(|name| variable(name).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,13 +22,6 @@ use crate::tables;
 /// Sockets that were not closed which are said one by one.
 const SAID: usize = 8;
 
-/// Where sockets would come from that are not this kernel's, if the environment names such a place.
-pub(crate) fn not_the_kernels(variable: Lookup<'_>) -> Option<&'static str> {
-    ["TCPDIAG_FILE", "PROC_ROOT", "PROC_NET_TCP", "PROC_NET_TCP6", "PROC_NET_UDP", "PROC_NET_UDP6"]
-        .into_iter()
-        .find(|name| variable(name).is_some())
-}
-
 /// Closes the sockets of a place that would be listed, and prints those that were closed.
 ///
 /// # Errors

@@ -78,7 +78,7 @@ use sockeye_procs::{Search, context};
 
 use args::{Options, Request};
 use columns::Columns;
-use environment::proc_root;
+use environment::{named_file, proc_root};
 use escape::Escape;
 use events::Voice;
 use expression::Written;
@@ -291,7 +291,7 @@ fn print<P: Print + Flush>(
         return events::follow(&mut there, rows, voice, stop, outcome);
     }
     if options.kill
-        && let Some(name) = kill::not_the_kernels(there.variable)
+        && let Some(name) = named_file(there.variable)
     {
         outcome.failed(format_args!(
             "-K closes sockets of this kernel, and {name} names others: nothing was closed"

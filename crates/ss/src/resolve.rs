@@ -3,13 +3,13 @@
 //! What was looked up is remembered, a failure too. Nothing is looked up before a row needs it.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use sockeye_filter::{Names as _, System, cgroup_mount};
 use sockeye_model::{CgroupId, Protocol};
 use sockeye_netns::Place;
 
@@ -19,9 +19,6 @@ use crate::environment::{Lookup, proc_file};
 use crate::escape::Escape;
 use crate::interfaces::Interfaces;
 use crate::number;
-
-/// How much of a file of /proc/sys is read, bytes: more than any of them has.
-const SETTING_LIMIT: u64 = 4096;
 
 /// Names found so far.
 #[derive(Debug)]
@@ -176,18 +173,7 @@ impl Services {
 
 /// The range in a file; without one, that of the kernels of old, which `ss` takes then.
 fn ephemeral(file: &Path) -> (i64, i64) {
-    let range = setting(file).and_then(|text| {
-        let mut numbers = text.split_ascii_whitespace().map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    });
-    range.unwrap_or((1024, 4999))
-}
-
-/// What a file of /proc/sys holds.
-fn setting(file: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(file).ok()?.take(SETTING_LIMIT).read_to_string(&mut text).ok()?;
-    Some(text)
+    System::default().port_range(file.to_owned()).ephemeral_ports()
 }
 
 fn service_name(port: u16, datagram: bool) -> Option<String> {
@@ -204,20 +190,9 @@ fn host_name(address: IpAddr) -> Option<String> {
     dns_lookup::getnameinfo(&asked, flags).ok().map(|(host, _)| host)
 }
 
-/// Where cgroup v2 is mounted, by the first line of /proc/mounts that names it.
-fn cgroup_mount() -> Option<PathBuf> {
-    let mounts = fs::read("/proc/mounts").ok()?;
-    mounts.split(|byte| *byte == b'\n').find_map(|line| {
-        let mut words = line.split(|byte| *byte == b' ');
-        let path = words.nth(1)?;
-        (words.next()? == b"cgroup2")
-            .then(|| Path::new(std::ffi::OsStr::from_bytes(path)).to_owned())
-    })
-}
-
 /// The path of every control group that can be seen, by its id, the inode number of its directory.
 pub(crate) fn cgroup_paths() -> Option<HashMap<u64, Vec<u8>>> {
-    let mount = cgroup_mount()?;
+    let mount = cgroup_mount().ok()?;
     let root = fs::metadata(&mount).ok()?;
     let mut paths = HashMap::from([(root.ino(), b"/".to_vec())]);
     let mut unread = vec![PathBuf::new()];
